@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+#
+#   make            build the library into .build/release
+#   make check      install what is missing, run every test (some 4 minutes)
+#   make clean
+#
+# Variables: CC=clang, SAN=address,undefined or SAN=thread, V=1 shows commands.
+
+VERSION := 0.1.0
+SONAME := libaioevt-shm.so.0
+SAN ?=
+V ?= 0
+
+comma := ,
+variant := $(if $(SAN),$(subst $(comma),-,$(SAN)),release)
+ifneq ($(origin CC),default)
+variant := $(variant)$(if $(filter-out gcc cc,$(notdir $(CC))),-$(notdir $(CC)))
+else
+CC := gcc
+endif
+B := .build/$(variant)
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2);)
+
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
+OUR_CFLAGS := -std=gnu11 $(WARN) -fvisibility=hidden -ffunction-sections -fdata-sections \
+	-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DAIOEVT_VERSION='"$(VERSION)"' \
+	-Ishm -Ilib -pthread
+ifneq ($(SAN),)
+OUR_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+endif
+OUR_LDFLAGS := -Wl,-z,now -pthread -Wl,--gc-sections -Wl,--as-needed
+
+shm_obj := $(patsubst %.c,$(B)/%.o,$(wildcard shm/*.c))
+tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+
+
+.PHONY: all check clean deps tests-built
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(B)/libaioevt-shm.a $(B)/$(SONAME)
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) \
+		$(if $(filter shm/% lib/%,$<),-fPIC) -MMD -MP -c -o $@ $<
+
+$(B)/libaioevt-shm.a: $(shm_obj)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/$(SONAME): $(shm_obj) shm/libaioevt-shm.map
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -shared \
+		-Wl,-soname,$(SONAME) -Wl,--version-script=shm/libaioevt-shm.map \
+		$(if $(SAN),,-Wl,--no-undefined) -o $@ $(shm_obj)
+	@ln -sf $(SONAME) $(B)/libaioevt-shm.so
+
+# Tests see the inside of the library; test_api is linked with the shared one alone.
+$(B)/tests/test_api: $(B)/tests/test_api.o $(B)/$(SONAME)
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $< \
+		-L$(B) -laioevt-shm -Wl,-rpath,$(abspath $(B))
+
+$(B)/tests/%: $(B)/tests/%.o $(B)/libaioevt-shm.a
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+tests-built: all $(tests)
+
+# ---- what a newcomer runs ---------------------------------------------------------------
+
+deps:
+	$(Q)tests/install-deps
+
+check: deps
+	$(Q)MAKE='$(MAKE)' tests/check
+
+clean:
+	$(Q)rm -rf .build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AIOEVT_BUS_FILE_H
+#define AIOEVT_BUS_FILE_H
+
+#include "aioevt-shm.h"
+#include "layout.h"
+
+/* Which file a bus name means. */
+struct bus_path {
+	char dir[4096];
+	char path[4096 + 128];
+	uid_t uid;			/* its owner, as asked for */
+	int foreign;			/* asked for as "UID:NAME" of another user */
+};
+
+/* Returns 0, -EINVAL or -ENAMETOOLONG. */
+int bus_path_resolve(const char *name, struct bus_path *ret_path);
+
+/*
+ * Open the bus file and check it, or create it. *ret_fd is to be closed, *ret_layout what
+ * it holds. Errors as aioevt_shm_open().
+ */
+int bus_file_open(const struct bus_path *path, const struct aioevt_shm_config *config,
+		  uint32_t flags, int *ret_fd, struct layout *ret_layout);
+
+/* A file with no name, for one process. */
+int bus_file_anonymous(const struct aioevt_shm_config *config, int *ret_fd,
+		       struct layout *ret_layout);
+
+/* -EFBIG if RLIMIT_FSIZE forbids a write that ends at @end (it would raise SIGXFSZ). */
+int bus_file_limit(uint64_t end);
+
+#endif

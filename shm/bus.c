@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "bus.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bus-file.h"
+#include "cancel.h"
+#include "clock.h"
+#include "fork.h"
+#include "port.h"
+
+static void unmap(struct aioevt_shm *bus)
+{
+	/* A forked child has no mappings, and something else may be there: bus_map() */
+	if (bus->base && *bus->alive)
+		munmap(bus->base, bus->lo.tables_end);
+	fork_guard_free(bus->alive);
+	free(bus->maps);
+	pthread_mutex_destroy(&bus->lock);
+	free(bus);
+}
+
+void *bus_map(const struct aioevt_shm *bus, uint64_t offset, uint64_t size)
+{
+	void *p;
+
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bus->fd, (off_t)offset);
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, size, MADV_DONTFORK);
+	return p;
+}
+
+static int map_tables(struct aioevt_shm *bus)
+{
+	void *p = bus_map(bus, 0, bus->lo.tables_end);
+
+	if (!p)
+		return -ENOMEM;
+	bus->base = p;
+	bus->header = p;
+	return 0;
+}
+
+/* From an open file to a port of one's own. */
+static int attach(struct aioevt_shm *bus)
+{
+	int err;
+
+	bus->maps = calloc(bus->lo.n_events, sizeof(*bus->maps));
+	if (!bus->maps)
+		return -ENOMEM;
+	err = map_tables(bus);
+	if (err < 0)
+		return err;
+	return port_take(bus);
+}
+
+static int open_file(struct aioevt_shm *bus, const char *name,
+		     const struct aioevt_shm_config *config, uint32_t flags)
+{
+	struct bus_path path;
+	int err;
+
+	if (bus->anonymous)
+		return bus_file_anonymous(config, &bus->fd, &bus->lo);
+	err = bus_path_resolve(name, &path);
+	if (err < 0)
+		return err;
+	return bus_file_open(&path, config, flags, &bus->fd, &bus->lo);
+}
+
+static int open_and_attach(struct aioevt_shm *bus, const char *name,
+			   const struct aioevt_shm_config *config, uint32_t flags)
+{
+	int err = fork_guard_new(&bus->alive);
+
+	if (err < 0)
+		return err;
+	fork_watch_begin();
+	err = open_file(bus, name, config, flags);
+	fork_watch_end(bus, !err);
+	return err < 0 ? err : attach(bus);
+}
+
+int aioevt_shm_open(const char *name, const struct aioevt_shm_config *config,
+		    uint32_t flags, struct aioevt_shm **ret_bus)
+{
+	const uint32_t known = AIOEVT_SHM_EXISTING | AIOEVT_SHM_ANONYMOUS | AIOEVT_SHM_GROUP;
+	static const struct aioevt_shm_config defaults = AIOEVT_SHM_CONFIG_INIT;
+	struct aioevt_shm *bus;
+	const char *field;
+	uint64_t min, max;
+	int err, cancel;
+
+	if (flags & ~known || (config && config->size != sizeof(*config)))
+		return -EINVAL;
+	if (!config)
+		config = &defaults;
+	if (aioevt_shm_config_check(config, &field, &min, &max) < 0)
+		return -EINVAL;
+
+	bus = calloc(1, sizeof(*bus));
+	if (!bus)
+		return -ENOMEM;
+	bus->fd = -1;
+	bus->anonymous = flags & AIOEVT_SHM_ANONYMOUS;
+	pthread_mutex_init(&bus->lock, NULL);
+	cancel = cancel_off();
+	err = open_and_attach(bus, name, config, flags);
+	if (err < 0) {
+		fork_unwatch(bus);
+		unmap(bus);
+	}
+	cancel_on(cancel);
+	if (err < 0)
+		return err;
+	*ret_bus = bus;
+	return 0;
+}
+
+struct aioevt_shm *aioevt_shm_close(struct aioevt_shm *bus)
+{
+	int cancel;
+
+	if (!bus)
+		return NULL;
+	cancel = cancel_off();
+	if (*bus->alive)
+		port_release(bus);
+	fork_unwatch(bus);
+	unmap(bus);
+	cancel_on(cancel);
+	return NULL;
+}
+
+void bus_lock(struct aioevt_shm *bus)
+{
+	int state = cancel_off();
+
+	pthread_mutex_lock(&bus->lock);
+	bus->cancel_state = state;
+}
+
+void bus_unlock(struct aioevt_shm *bus)
+{
+	int state = bus->cancel_state;
+
+	pthread_mutex_unlock(&bus->lock);
+	cancel_on(state);
+}
+
+int bus_check(struct aioevt_shm *bus)
+{
+	if (!*bus->alive)
+		return -ECHILD;
+	/* bus_ok:D  relaxed: as bus_ok:B */
+	if (atomic_load_explicit(&bus->header->removed, memory_order_relaxed) ||
+	    /* bus_ok:E  relaxed: as bus_ok:C */
+	    atomic_load_explicit(&bus->stale, memory_order_relaxed))
+		return -ESTALE;
+	return 0;
+}
+
+void bus_recheck(struct aioevt_shm *bus, uint64_t now)
+{
+	struct stat st;
+	int saved_errno = errno;
+
+	/* bus_ok:F  relaxed: a hint, as bus_ok:A */
+	atomic_store_explicit(&bus->checked, now, memory_order_relaxed);
+	if (!bus->anonymous && !fstat(bus->fd, &st) && !st.st_nlink)
+		/* bus_ok:G  relaxed: as bus_ok:C */
+		atomic_store_explicit(&bus->stale, 1, memory_order_relaxed);
+	errno = saved_errno;
+}
+
+uint64_t bus_memory(const struct aioevt_shm *bus)
+{
+	struct stat st;
+
+	return fstat(bus->fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+/* Tell those who have it mapped. The file has been checked to be a bus. */
+static void set_removed(int fd)
+{
+	struct bus_header *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED,
+				    fd, 0);
+
+	if (h == MAP_FAILED)
+		return;			/* they notice within a second */
+	/* bus_ok:H  relaxed: as bus_ok:B */
+	atomic_store_explicit(&h->removed, 1, memory_order_relaxed);
+	munmap(h, sizeof(*h));
+}
+
+static int unlink_bus(const char *name)
+{
+	struct bus_path path;
+	struct layout lo;
+	int fd, err;
+
+	err = bus_path_resolve(name, &path);
+	if (err < 0)
+		return err;
+	err = bus_file_open(&path, NULL, AIOEVT_SHM_EXISTING, &fd, &lo);
+	if (err < 0)
+		return err;
+	if (unlink(path.path) < 0)
+		err = -errno;
+	else
+		set_removed(fd);
+	close(fd);
+	return err;
+}
+
+int aioevt_shm_unlink(const char *name)
+{
+	int cancel = cancel_off(), err = unlink_bus(name);
+
+	cancel_on(cancel);
+	return err;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Emitting: claim, fill, commit (ring.c), then wake (bell.c). The payload of a large
+ * record goes into a body first (body.c), so that nothing but a few stores stands
+ * between claim and commit.
+ */
+#include <errno.h>
+
+#include "body.h"
+#include "bus.h"
+#include "cancel.h"
+#include "clock.h"
+#include "event.h"
+#include "listener.h"
+
+#define MAX_FOLLOWS	10000u
+#define PREFETCH_AHEAD	16u
+
+struct emission {
+	struct aioevt_shm_event *ev;
+	const void *data;
+	uint32_t size;
+	uint64_t time;
+	uint64_t seq;			/* that was claimed, or could not be */
+};
+
+/* A slot that will be claimed soon, as much of it as records of @size need. */
+static inline void prefetch_ahead(const struct ring *r, uint64_t seq, uint32_t size)
+{
+	unsigned char *slot = (unsigned char *)ring_slot(r, seq + PREFETCH_AHEAD);
+
+	prefetch_for_write(slot);
+	if (size > LINE - sizeof(struct slot) && r->slot_size > LINE)
+		prefetch_for_write(slot + LINE);
+}
+
+/*
+ * Claim the next number of the event's ring. Returns 0 or -EPIPE (closed), -EAGAIN (a
+ * reliable reader is in the way of number em->seq), -EPROTO.
+ */
+static inline int claim(struct emission *em, struct claim *ret_claim)
+{
+	struct aioevt_shm_event *ev = em->ev;
+	uint64_t old;
+	int err;
+
+	do {
+		err = ring_next(ev->bus, ev->ring, ret_claim, &old);
+		if (err < 0)
+			return err;
+		em->seq = ret_claim->seq;
+		if (!reliable_may_claim(ev->map, ev->ring, em->seq, &ev->limit))
+			return -EAGAIN;
+	} while (!ring_claim(ev->ring, ev->bus->port_index, ret_claim, old));
+	prefetch_ahead(ev->ring, em->seq, em->size);
+	return 0;
+}
+
+/* How large was the record that stood in the slot that I claimed? */
+static uint32_t old_size(const struct claim *claim)
+{
+	/* old_size:A  relaxed: the slot is mine, ring_claim:A was acquire */
+	return atomic_load_explicit(&claim->slot->size, memory_order_relaxed);
+}
+
+/* A slot that had more than a page: give that memory back after the commit. */
+static bool fill_and_evict(struct emission *em, struct claim *claim)
+{
+	struct aioevt_shm_event *ev = em->ev;
+	struct body body = { .old_size = old_size(claim) };
+	int cancel = cancel_off();
+	bool evicted = body_evict(ev->bus, ev->ring, claim->slot, &body), done;
+
+	ring_fill(ev->ring, claim, em->time, em->data, em->size);
+	done = ring_commit(ev->ring, claim);
+	if (!done)
+		ring_give_back(claim);
+	if (evicted)
+		body_drop(ev->bus, ev->ring, body.old - 1, body.old_size);
+	cancel_on(cancel);
+	return done;
+}
+
+static int emit_inline(struct emission *em)
+{
+	struct aioevt_shm_event *ev = em->ev;
+	struct claim c;
+	bool done;
+
+	do {
+		int err = claim(em, &c);
+
+		if (err < 0)
+			return err;
+		if (__builtin_expect(old_size(&c) > BODY_ALIGN, 0)) {
+			done = fill_and_evict(em, &c);
+			continue;
+		}
+		ring_fill(ev->ring, &c, em->time, em->data, em->size);
+		done = ring_commit(ev->ring, &c);
+		if (!done)
+			ring_give_back(&c);
+	} while (!done);
+	return 0;
+}
+
+/* With the payload in @body: as emit_inline, but that the body goes into the slot. */
+static int emit_linked(struct emission *em, struct body *body)
+{
+	struct aioevt_shm_event *ev = em->ev;
+
+	for (;;) {
+		struct claim c;
+		int err = claim(em, &c);
+
+		if (err < 0)
+			return err;
+		body->old_size = old_size(&c);
+		ring_fill(ev->ring, &c, em->time, em->data, em->size);
+		body_link(ev->bus, ev->ring, c.slot, body);
+		if (ring_commit(ev->ring, &c))
+			return 0;
+		body_unlink(ev->bus, ev->ring, c.slot, body);
+		/* The next one here shall know what is linked.
+		 * ring_fill:F  release, pairs with ring_copy:B */
+		atomic_store_explicit(&c.slot->size, body->old_size, memory_order_release);
+		ring_give_back(&c);
+	}
+}
+
+/* The file system is full: make room at the cost of an idle event. */
+static bool retire_one(struct aioevt_shm *bus)
+{
+	int err;
+
+	bus_lock(bus);
+	err = registry_retire(bus);
+	bus_unlock(bus);
+	return !err;
+}
+
+static int emit_body(struct emission *em)
+{
+	struct aioevt_shm_event *ev = em->ev;
+	struct body body;
+	int err;
+
+	do {
+		err = body_prepare(ev->bus, ev->ring, em->data, em->size, &ev->body_hint,
+				   &body);
+	} while (err == -ENOSPC && retire_one(ev->bus));
+	if (err < 0)
+		return err;
+	err = emit_linked(em, &body);
+	if (err < 0) {
+		body_drop(ev->bus, ev->ring, body.index, em->size);
+		return err;
+	}
+	body_settle(ev->bus, ev->ring, &body);
+	if (body.old)
+		ev->body_hint = body.old - 1;
+	return 0;
+}
+
+static int emit_large(struct emission *em)
+{
+	int cancel = cancel_off(), err = emit_body(em);
+
+	cancel_on(cancel);
+	return err;
+}
+
+static int emit(struct emission *em)
+{
+	struct aioevt_shm_event *ev = em->ev;
+	int err;
+
+	/* Each round but the last found that somebody grew or removed the event. */
+	for (unsigned i = 0; i < MAX_FOLLOWS; i++) {
+		err = em->size <= ev->bus->lo.inline_size ? emit_inline(em) : emit_large(em);
+		if (__builtin_expect(!err, 1)) {
+			listeners_ring(ev->bus, ev->map->ref.index);
+			return 0;
+		}
+		if (err != -EPIPE)
+			return err;
+		err = event_follow(ev);
+		if (err < 0)
+			return err;
+	}
+	return -EPROTO;
+}
+
+static int check(struct aioevt_shm_event *ev, size_t size, struct emission *em)
+{
+	em->time = clock_ns(ev->flags & AIOEVT_SHM_PRECISE_TIME ? CLOCK_REALTIME :
+								CLOCK_REALTIME_COARSE);
+	if (__builtin_expect(!bus_ok(ev->bus, em->time), 0))
+		return bus_check(ev->bus);
+	return size > ev->bus->lo.max_payload ? -EMSGSIZE : 0;
+}
+
+int aioevt_shm_emit(struct aioevt_shm_event *ev, const void *data, size_t size,
+		    uint64_t *ret_seq)
+{
+	struct emission em = { .ev = ev, .data = data, .size = (uint32_t)size };
+	int err = check(ev, size, &em);
+
+	if (!err)
+		err = emit(&em);
+	if (!err && ret_seq)
+		*ret_seq = seq_to_user(&ev->bus->lo, em.seq);
+	return err;
+}
+
+int aioevt_shm_emit_wait(struct aioevt_shm_event *ev, const void *data, size_t size,
+			 uint64_t deadline, uint64_t *ret_seq)
+{
+	struct emission em = { .ev = ev, .data = data, .size = (uint32_t)size };
+	int err;
+
+	for (;;) {
+		err = check(ev, size, &em);
+		if (!err)
+			err = emit(&em);
+		if (err != -EAGAIN || clock_ns(CLOCK_MONOTONIC) >= deadline)
+			break;
+		reliable_sleep(ev->map, ev->ring, em.seq, &ev->limit, deadline);
+	}
+	if (!err && ret_seq)
+		*ret_seq = seq_to_user(&ev->bus->lo, em.seq);
+	return err;
+}

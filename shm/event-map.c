@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mapping events, and their regions made and freed. ring[0] of an event is the region with
+ * its struct event_ctl and first ring; a ring may get a successor, see grow.c.
+ *
+ * Ordering
+ *   set_ring:A, prepare:A / load_ring:A   release/acquire: its header is complete. (That of
+ *       ring[0] is written after, but found by others only once registry_link:A published it.)
+ *   map_region:A / event_map_rings:A   release/acquire, between threads of this process.
+ * Progress  lock-free, but for the kernel's time and bus_lock().
+ * Crash     a region that was made and not published is in the port's pending words.
+ */
+#include "event-map-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "body.h"
+#include "clock.h"
+#include "region.h"
+
+#define PAGE		4096u
+#define MIN_LOG2	3u
+
+uint64_t event_region_size(struct aioevt_shm *bus, uint64_t ring, bool first)
+{
+	return round_up((first ? bus->lo.ctl_size : 0) +
+			ring_region_size(&bus->lo, ring_depth(ring)), PAGE);
+}
+
+/* ---- mapping ----------------------------------------------------------------------- */
+
+static bool word_is_sane(struct aioevt_shm *bus, uint64_t word, uint64_t size)
+{
+	uint64_t offset = ring_offset(word);
+	struct stat st;
+
+	return (word & (REGION_ALIGN - 1)) <= MAX_LOG2 &&
+	       (word & LOG2_MASK) >= MIN_LOG2 && offset >= bus->lo.tables_end &&
+	       offset <= REGION_LIMIT - size && size <= SIZE_MAX / 2 && !fstat(bus->fd, &st) &&
+	       (uint64_t)st.st_size >= offset + size;
+}
+
+/* Map the region of ring @k, which is @word. */
+static int map_region(struct event_map *map, unsigned k, uint64_t word)
+{
+	struct aioevt_shm *bus = map->bus;
+	uint64_t size = event_region_size(bus, word, k == 0);
+	struct ring *ring = &map->ring[k];
+	unsigned char *p;
+	int err;
+
+	if (!word_is_sane(bus, word, size))
+		return -EPROTO;
+	p = bus_map(bus, ring_offset(word), size);
+	if (!p)
+		return -ENOMEM;
+	err = ring_view(&bus->lo, (void *)(p + (k ? 0 : bus->lo.ctl_size)),
+			ring_offset(word) + (k ? 0 : bus->lo.ctl_size), ring_depth(word),
+			ring);
+	if (err < 0) {
+		munmap(p, size);
+		return err;
+	}
+	ring->mapping = p;
+	ring->mapping_size = size;
+	if (!k) {
+		map->ctl = (void *)p;
+		map->cursors = (void *)(p + bus->lo.ctl_size - bus->lo.n_listeners * 8);
+	}
+	return 0;
+}
+
+static void add_ring(struct event_map *map)
+{
+	/* map_region:A  release, pairs with event_map_rings:A */
+	atomic_fetch_add_explicit(&map->n_rings, 1, memory_order_release);
+}
+
+int event_map_successor(struct event_map *map)
+{
+	unsigned k = event_map_rings(map);
+	uint64_t word = k < MAX_RINGS ? load_ring(map->event, k) : RING_SEALED;
+	int err;
+
+	if (word <= RING_SEALED)
+		return 0;
+	if (map->ring[k].mapping)
+		return 1;
+	err = map_region(map, k, word);
+	return err < 0 ? err : 1;
+}
+
+int event_map_begin(struct event_map *map, uint64_t end)
+{
+	int err = ring_begin(&map->ring[event_map_rings(map)], end);
+
+	if (!err)
+		add_ring(map);
+	return err;
+}
+
+static uint64_t load_head(const struct event_map *map)
+{
+	/* load_head:A  relaxed: only whether it has moved */
+	return atomic_load_explicit(&event_map_last(map)->header->head,
+				    memory_order_relaxed);
+}
+
+static struct event_map *map_alloc(struct aioevt_shm *bus, struct event_ref ref)
+{
+	struct event_map *map = calloc(1, sizeof(*map));
+
+	if (map) {
+		map->bus = bus;
+		map->ref = ref;
+		map->event = bus_event(bus, ref.index);
+	}
+	return map;
+}
+
+void event_map_free(struct event_map *map)
+{
+	for (unsigned k = 0; k < MAX_RINGS; k++)
+		if (map->ring[k].mapping)
+			munmap(map->ring[k].mapping, map->ring[k].mapping_size);
+	free(map);
+}
+
+bool event_map_is_held(struct aioevt_shm *bus, struct event_ref ref)
+{
+	struct event_map *map = bus->maps[ref.index];
+
+	return map && map->ref.generation == ref.generation;
+}
+
+void event_map_discard(struct aioevt_shm *bus, uint32_t index)
+{
+	if (bus->maps[index])
+		event_map_free(bus->maps[index]);
+	bus->maps[index] = NULL;
+}
+
+/* Map what began. The word of ring 0 is there, or the event is scribbled on. */
+int event_map_all(struct event_map *map)
+{
+	for (;;) {
+		unsigned k = event_map_rings(map);
+		int r = event_map_successor(map);
+
+		if (r <= 0)
+			return r < 0 ? r : k ? 0 : -EPROTO;
+		/* event_map_all:A  acquire, pairs with ring_begin:A */
+		map->ring[k].base = atomic_load_explicit(&map->ring[k].header->base,
+							 memory_order_acquire);
+		if (!map->ring[k].base)
+			return k ? 0 : -EPROTO;
+		if (map->ring[k].base > SEQ_MASK)
+			return -EPROTO;
+		add_ring(map);
+	}
+}
+
+int event_map_new(struct aioevt_shm *bus, struct event_ref ref, struct event_map **ret_map)
+{
+	struct event_map *map = map_alloc(bus, ref);
+	int err = map ? event_map_all(map) : -ENOMEM;
+
+	if (err < 0 && map)
+		event_map_free(map);
+	if (!err) {
+		map->first_head = load_head(map);
+		*ret_map = map;
+	}
+	return err;
+}
+
+int event_map_get(struct aioevt_shm *bus, struct event_ref ref, struct event_map **ret_map)
+{
+	int err;
+
+	if (!event_map_is_held(bus, ref)) {
+		err = event_map_new(bus, ref, &bus->maps[ref.index]);
+		if (err < 0) {
+			registry_unuse(bus, ref.index);
+			return err;
+		}
+	}
+	*ret_map = bus->maps[ref.index];
+	(*ret_map)->refs++;
+	return 0;
+}
+
+void event_map_put(struct event_map *map)
+{
+	struct aioevt_shm *bus = map->bus;
+	uint32_t index = map->ref.index;
+
+	if (--map->refs)
+		return;
+	if (map->was_used || load_head(map) != map->first_head)
+		/* oldest_idle:B  relaxed: which one is a matter of taste */
+		atomic_store_explicit(&map->event->last_used,
+				      clock_ns(CLOCK_MONOTONIC_COARSE),
+				      memory_order_relaxed);
+	bus->maps[index] = NULL;
+	event_map_free(map);
+	registry_unuse(bus, index);
+	registry_bury(bus, index);
+}
+
+/* ---- regions ------------------------------------------------------------------------ */
+
+int event_region_write_header(struct aioevt_shm *bus, uint64_t at, uint32_t depth)
+{
+	struct ring_header header = { .depth = depth, .slot_size = bus->lo.slot_size };
+	ssize_t n = pwrite(bus->fd, &header, sizeof(header), (off_t)at);
+
+	return n == sizeof(header) ? 0 : n < 0 ? -errno : -EIO;
+}
+
+int event_region_new(struct aioevt_shm *bus, uint32_t index, uint32_t generation)
+{
+	struct event_ref ref = { index, generation };
+	struct event_map *map = map_alloc(bus, ref);
+	uint64_t offset, word = make_word(0, bus->lo.depth);
+	int err;
+
+	if (!map)
+		return -ENOMEM;
+	err = region_new(bus, event_region_size(bus, word, true), &offset);
+	if (!err) {
+		word = make_word(offset, bus->lo.depth);
+		/* set_ring:A  release, pairs with copy_rings:A: from here on it is found by
+		 * who cleans up the slot */
+		atomic_store_explicit(&map->event->ring[0], word, memory_order_release);
+		err = event_region_write_header(bus, offset + bus->lo.ctl_size, bus->lo.depth);
+	}
+	if (!err)
+		err = map_region(map, 0, word);
+	if (err < 0) {
+		free(map);
+		return err;
+	}
+	add_ring(map);
+	bus->maps[index] = map;
+	return 0;
+}
+
+/* Called again with a higher floor if its maker has to walk again: it is private still. */
+void event_region_start(struct aioevt_shm *bus, uint32_t index, uint64_t floor)
+{
+	struct ring *ring = &bus->maps[index]->ring[0];
+	uint64_t bias = seq_bias(&bus->lo);
+
+	ring->base = floor > bias ? floor & SEQ_MASK : bias;
+	/* event_region_start:A  relaxed: private, registry_link:A publishes it */
+	atomic_store_explicit(&ring->header->head, ring->base, memory_order_relaxed);
+	/* event_region_start:B  release, pairs with ring_view:A, event_map_all:A */
+	atomic_store_explicit(&ring->header->base, ring->base, memory_order_release);
+}
+
+void event_region_free(struct aioevt_shm *bus, uint64_t ring, bool first)
+{
+	uint64_t base = 0, at = ring_offset(ring) + (first ? bus->lo.ctl_size : 0);
+
+	/* Not mapped: it may be a hole already, where a mapping could raise SIGBUS. */
+	if (ring_offset(ring) < bus->lo.tables_end || ring_offset(ring) > REGION_LIMIT)
+		return;
+	if (pread(bus->fd, &base, sizeof(base),
+		  (off_t)(at + offsetof(struct ring_header, body_base))) == sizeof(base))
+		body_free_all(bus, base, ring_depth(ring));
+	region_free(bus, ring_offset(ring),
+		    round_up(event_region_size(bus, ring, first), REGION_ALIGN));
+}
+
+/* ---- for a reaper --------------------------------------------------------------------- */
+
+int event_map_for_reaper(struct aioevt_shm *bus, uint32_t index, struct event_map **ret_map)
+{
+	uint64_t state = registry_state(bus, index);
+	struct event_ref ref = { index, event_generation(state) };
+	int err;
+
+	*ret_map = NULL;
+	if (!event_is_findable(state) && event_phase(state) != EVENT_DEAD)
+		return 0;
+	if (event_map_is_held(bus, ref))
+		return event_map_get(bus, ref, ret_map);
+	err = event_map_new(bus, ref, ret_map);
+	if (!err)
+		(*ret_map)->borrowed = true;
+	return err;
+}
+
+void event_map_reaped(struct event_map *map)
+{
+	if (map->borrowed)
+		event_map_free(map);
+	else
+		event_map_put(map);
+}

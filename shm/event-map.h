@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AIOEVT_EVENT_MAP_H
+#define AIOEVT_EVENT_MAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "registry.h"
+#include "ring.h"
+
+/*
+ * An event as this process has it mapped, shared by its handles and counted. As long as
+ * there is one, my port's bit says that the event is in use. All under bus->lock.
+ */
+struct event_map {
+	struct aioevt_shm *bus;
+	struct event_ref ref;
+	unsigned refs;
+	_Atomic unsigned n_rings;	/* mapped; the last is the one to emit to */
+	bool was_used;			/* more than looked at, see event_map_put() */
+	uint64_t first_head;		/* of the last ring, when it was mapped */
+	bool borrowed;			/* a reaper's: the dead port's bit keeps the event */
+	struct event *event;
+	struct event_ctl *ctl;
+	_Atomic uint64_t *cursors;	/* of reliable readers, see reliable.c */
+	struct ring ring[MAX_RINGS];
+};
+
+/* ---- regions: @ring is a word of event->ring[], @first whether of ring[0] --------- */
+
+uint64_t event_region_size(struct aioevt_shm *bus, uint64_t ring, bool first);
+void event_region_free(struct aioevt_shm *bus, uint64_t ring, bool first);
+
+/* For the private event at @index: make its region, mapped; set where numbers start. */
+int event_region_new(struct aioevt_shm *bus, uint32_t index, uint32_t generation);
+void event_region_start(struct aioevt_shm *bus, uint32_t index, uint64_t floor);
+
+/* ---- maps ------------------------------------------------------------------------- */
+
+bool event_map_is_held(struct aioevt_shm *bus, struct event_ref ref);
+
+/* Forget the map of a private event that did not come to be. */
+void event_map_discard(struct aioevt_shm *bus, uint32_t index);
+
+/*
+ * Map an event that registry_get() or registry_use() marked as in use, or take one more
+ * reference. On failure it is no longer in use. Returns 0, -ENOMEM, -EPROTO.
+ */
+int event_map_get(struct aioevt_shm *bus, struct event_ref ref, struct event_map **ret_map);
+
+/*
+ * Drop a reference; the last one ends the use, and buries an event that is DEAD. If it was
+ * opened to emit or to listen, or was emitted to, then this is when it was last used; that it
+ * was looked at does not keep an event from being retired before others.
+ */
+void event_map_put(struct event_map *map);
+
+/*
+ * The ring after ring @k of @map, which is closed. Returns 0; -EPIPE if there is none
+ * because the event was removed; -ENOMEM, -EPROTO.
+ */
+int event_map_next(struct event_map *map, unsigned k, unsigned *ret_next);
+
+/* Map what successors there are. Returns 0, -ENOMEM, -EPROTO. */
+int event_map_all(struct event_map *map);
+
+/* A deeper ring. Errors as aioevt_shm_event_grow(). */
+int event_map_grow(struct event_map *map, uint32_t depth);
+
+/*
+ * Make sure that nothing is emitted to the DEAD event @ref any more, which the caller has
+ * marked as in use; *ret_end is over all its numbers. Returns 0, -ENOMEM, -EPROTO.
+ */
+int event_map_end(struct aioevt_shm *bus, struct event_ref ref, uint64_t *ret_end);
+
+/*
+ * Map an event that a dead port used, for its reaper: that port's bit keeps it in place.
+ * NULL if there is nothing to clean.
+ */
+int event_map_for_reaper(struct aioevt_shm *bus, uint32_t index, struct event_map **ret_map);
+void event_map_reaped(struct event_map *map);
+
+/* The number of rings, and the last of them. */
+static inline unsigned event_map_rings(const struct event_map *map)
+{
+	/* event_map_rings:A  acquire, pairs with map_region:A */
+	return atomic_load_explicit(&map->n_rings, memory_order_acquire);
+}
+
+static inline const struct ring *event_map_last(const struct event_map *map)
+{
+	return &map->ring[event_map_rings(map) - 1];
+}
+
+/* ---- numbers ---------------------------------------------------------------------- */
+
+/* Where numbers of a bus start: just below a wrap of the low bits of the lap. */
+static inline uint64_t seq_bias(const struct layout *lo)
+{
+	uint64_t depth = lo->depth < 65536 ? lo->depth : 65536;
+
+	return (UINT64_C(0xfffffffe)) * depth;
+}
+
+static inline uint64_t seq_to_user(const struct layout *lo, uint64_t seq)
+{
+	return seq - seq_bias(lo) + 1;
+}
+
+static inline uint64_t seq_from_user(const struct layout *lo, uint64_t seq)
+{
+	return seq + seq_bias(lo) - 1;
+}
+
+#endif

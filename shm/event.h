@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AIOEVT_EVENT_H
+#define AIOEVT_EVENT_H
+
+#include "aioevt-shm.h"
+#include "event-map.h"
+#include "reliable.h"
+
+/* A handle: one thread's view of an event. */
+struct aioevt_shm_event {
+	struct aioevt_shm *bus;
+	struct event_map *map;
+	const struct ring *ring;	/* the one that is emitted to */
+	struct reliable_limit limit;
+	unsigned ring_index;
+	uint32_t flags;
+	uint32_t body_hint;
+	char name[AIOEVT_SHM_NAME_MAX + 1];
+};
+
+/* Open the name in @ev anew, after its event went away. Errors as event_open. */
+int event_reopen(struct aioevt_shm_event *ev);
+
+/*
+ * Let go of the event, keeping the handle and its name; get hold of it again. Returns 0,
+ * -ENOENT if @ref is there no more, -ENOMEM, -EPROTO.
+ */
+void event_release(struct aioevt_shm_event *ev);
+int event_acquire(struct aioevt_shm_event *ev, struct event_ref ref);
+
+/* The ring of @ev was closed: go on to the next, or to a new event of that name. */
+int event_follow(struct aioevt_shm_event *ev);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AIOEVT_PORT_H
+#define AIOEVT_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct aioevt_shm;
+
+/* Take a port for this bus and lock it. Returns 0, or -EUSERS, or the error of the lock. */
+int port_take(struct aioevt_shm *bus);
+
+/* Give it back; everything that it held must be gone. Closing the fd frees the lock. */
+void port_release(struct aioevt_shm *bus);
+
+/*
+ * Is the owner of port @p, whose tag the caller found on something, dead? Never waits;
+ * costs a system call unless it was declared dead already. Async-signal-safe.
+ */
+bool port_is_dead(struct aioevt_shm *bus, uint32_t p);
+
+/* Clean up after @p if it is dead and nobody else is at it. Returns 1 if it did, 0. */
+int port_reap(struct aioevt_shm *bus, uint32_t p);
+
+/* The same for all, or for one more of them with each call. Returns how many. */
+int port_reap_all(struct aioevt_shm *bus);
+int port_reap_next(struct aioevt_shm *bus);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Space in the file. An offset is handed out by one fetch_add and never again, so a stale
+ * mapping, or a process that was stopped inside a system call, can never touch another
+ * event's bytes; giving memory back is punching a hole (fallocate(2)), which may be done
+ * twice. Memory comes by fallocate too, so a full file system says ENOSPC here and not
+ * SIGBUS later.
+ *
+ * Ordering  region_new:A is a counter: each caller gets its own range, nothing hangs on it.
+ *   region_new:B / pending:A  release/acquire on the port's pending words.
+ * Progress  wait-free, but for the time the kernel takes.
+ * Crash     killed after A: an unused offset. Killed before region_settle(): the port's
+ *   reaper finds the region in the pending words and frees it unless an event has it.
+ */
+#include "region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "bus-file.h"
+#include "bus.h"
+
+static int give_memory(int fd, uint64_t offset, uint64_t size)
+{
+	int err;
+
+	do {
+		err = fallocate(fd, 0, (off_t)offset, (off_t)size) < 0 ? errno : 0;
+	} while (err == EINTR);
+	if (err == EOPNOTSUPP)
+		err = posix_fallocate(fd, (off_t)offset, (off_t)size);
+	return err == EDQUOT || err == ENOMEM ? -ENOSPC : -err;
+}
+
+/* Offsets nobody ever had: what I could not use the last time, or new ones. */
+static int take_offsets(struct aioevt_shm *bus, uint64_t size, uint64_t *ret_offset)
+{
+	if (bus->spare_size < size) {
+		/* region_new:A  relaxed: only that it counts */
+		bus->spare_offset = atomic_fetch_add_explicit(&bus->header->region_end, size,
+							      memory_order_relaxed);
+		bus->spare_size = size;
+	}
+	if (bus->spare_offset < bus->lo.tables_end || bus->spare_offset % REGION_ALIGN)
+		return -EPROTO;
+	if (bus->spare_offset > REGION_LIMIT - size)
+		return -EFBIG;
+	*ret_offset = bus->spare_offset;
+	return bus_file_limit(bus->spare_offset + size);
+}
+
+int region_new(struct aioevt_shm *bus, uint64_t size, uint64_t *ret_offset)
+{
+	struct port *port = bus->port;
+	uint64_t offset;
+	int err;
+
+	err = take_offsets(bus, round_up(size, REGION_ALIGN), &offset);
+	if (err < 0)
+		return err;
+	/* region_new:C  relaxed: read only if B's store was seen */
+	atomic_store_explicit(&port->pending_size, size, memory_order_relaxed);
+	/* region_new:B  release, pairs with pending:A */
+	atomic_store_explicit(&port->pending_offset, offset, memory_order_release);
+	err = give_memory(bus->fd, offset, size);
+	if (err < 0) {
+		region_free(bus, offset, round_up(size, REGION_ALIGN));
+		region_settle(bus);
+		return err;
+	}
+	bus->spare_size = 0;
+	*ret_offset = offset;
+	return 0;
+}
+
+void region_settle(struct aioevt_shm *bus)
+{
+	/* region_settle:A  release, pairs with pending:A: the event that has the region was
+	 * published before */
+	atomic_store_explicit(&bus->port->pending_offset, 0, memory_order_release);
+}
+
+void region_free(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
+{
+	int saved_errno = errno;
+
+	while (fallocate(bus->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 (off_t)offset, (off_t)size) < 0 && errno == EINTR)
+		;
+	errno = saved_errno;
+}
+
+int region_reserve_bodies(struct aioevt_shm *bus, uint64_t size, uint64_t *ret_offset)
+{
+	/* region_reserve_bodies:A  relaxed: only that it counts */
+	uint64_t offset = atomic_fetch_add_explicit(&bus->header->body_end, size,
+						    memory_order_relaxed);
+
+	if (offset < BODY_BASE || offset % BODY_ALIGN)
+		return -EPROTO;
+	if (offset > BODY_LIMIT - size)
+		return -EFBIG;
+	*ret_offset = offset;
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AIOEVT_REGISTRY_INTERNAL_H
+#define AIOEVT_REGISTRY_INTERNAL_H
+
+/* What registry.c, bury.c and create.c share. registry.c tells the states and the lists. */
+
+#include "bus.h"
+#include "registry.h"
+
+#define MARK		UINT64_C(1)
+#define MAX_ROUNDS	(1u << 20)
+
+/* ---- links: generation:32 | index + 1:31 | mark:1 ---------------------------------- */
+
+static inline uint32_t link_generation(uint64_t link)
+{
+	return (uint32_t)(link >> 32);
+}
+
+/* Index + 1; 0 at the end. */
+static inline uint32_t link_index(uint64_t link)
+{
+	return (uint32_t)link >> 1;
+}
+
+/* ---- lists, registry.c ------------------------------------------------------------- */
+
+struct bucket *registry_bucket(struct aioevt_shm *bus, const struct name *name);
+
+struct walk {
+	_Atomic uint64_t *from;		/* the link that led here */
+	uint64_t link;			/* its value */
+	uint64_t head;			/* the bucket's */
+};
+
+/* Walk the list of @bucket: 1 and w at @name, 0 at the end (NULL: always), or an error. */
+int registry_walk(struct aioevt_shm *bus, struct bucket *bucket, const struct name *name,
+		  bool help, struct walk *ret_walk);
+
+/* NEW in a list is complete: its maker is about to do this, or was killed or stopped. */
+void registry_make_live(struct aioevt_shm *bus, uint32_t index, uint64_t fresh);
+
+/* ---- in use, registry.c ------------------------------------------------------------ */
+
+static inline _Atomic uint64_t *using_word(struct port *port, uint32_t index)
+{
+	return &port->using[index / 64];
+}
+
+/* RETIRING back to LIVE, if it still is. */
+void registry_keep(struct aioevt_shm *bus, uint32_t index, uint64_t retiring);
+
+/* ---- the way out, bury.c ----------------------------------------------------------- */
+
+/* End, mark and unlink the DEAD event that @w is at. Returns 0, -EAGAIN, or an error. */
+int registry_take_out(struct aioevt_shm *bus, struct bucket *bucket, struct walk *w);
+
+/* Free the memory of an event of which this was a consistent copy. */
+void registry_free_rings(struct aioevt_shm *bus, const uint64_t *rings);
+void registry_copy_rings(struct event *ev, uint64_t *ret_rings);
+
+#endif

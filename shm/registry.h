@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AIOEVT_REGISTRY_H
+#define AIOEVT_REGISTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layout.h"
+#include "name.h"
+
+struct aioevt_shm;
+
+/* One incarnation of an event: its place in the table and that place's generation. */
+struct event_ref {
+	uint32_t index;
+	uint32_t generation;
+};
+
+#define EVENT_FREE	0u
+#define EVENT_NEW	1u
+#define EVENT_LIVE	2u
+#define EVENT_RETIRING	3u
+#define EVENT_DEAD	4u
+#define EVENT_GONE	5u
+
+static inline uint32_t event_phase(uint64_t state)
+{
+	return state & 0xffff;
+}
+
+/* RETIRING is as good as LIVE to all but its retirer. */
+static inline bool event_is_findable(uint64_t state)
+{
+	return event_phase(state) == EVENT_LIVE || event_phase(state) == EVENT_RETIRING;
+}
+
+static inline uint32_t event_port(uint64_t state)
+{
+	return state >> 16 & 0xffff;
+}
+
+static inline uint32_t event_generation(uint64_t state)
+{
+	return (uint32_t)(state >> 32);
+}
+
+static inline uint64_t event_word(uint32_t generation, uint32_t port, uint32_t phase)
+{
+	return (uint64_t)generation << 32 | (uint64_t)port << 16 | phase;
+}
+
+/* The state of the event slot @index now. */
+uint64_t registry_state(struct aioevt_shm *bus, uint32_t index);
+
+/* Is @ref still there and to be found, in the order of all? */
+bool registry_is_live(struct aioevt_shm *bus, struct event_ref ref);
+
+/*
+ * Find the event @name. Unlinks dead events on the way. Returns 1 and the event, 0 if there
+ * is none, or -EPROTO. Like all below it is called with bus->lock held.
+ */
+int registry_find(struct aioevt_shm *bus, const struct name *name,
+		  struct event_ref *ret_ref);
+
+/*
+ * Find it or make it. Marks it as in use by my port, in either case when it returns 0, so
+ * that it cannot go: drop with registry_unuse(). Returns 0, -ENOSPC, -EFBIG, -EPROTO.
+ */
+int registry_get(struct aioevt_shm *bus, const struct name *name, bool create,
+		 struct event_ref *ret_ref, bool *ret_created);
+
+/* Mark as in use by my port. False: the event went away meanwhile. DEAD ones on request. */
+bool registry_use(struct aioevt_shm *bus, struct event_ref ref, bool even_dead);
+void registry_unuse(struct aioevt_shm *bus, uint32_t index);
+
+/* Is any port using it? Any but mine? */
+bool registry_in_use(struct aioevt_shm *bus, uint32_t index);
+bool registry_others_use(struct aioevt_shm *bus, uint32_t index);
+
+/* Make it DEAD: nobody can find it any more. False: somebody else did. */
+bool registry_kill(struct aioevt_shm *bus, struct event_ref ref);
+
+/* Make room: kill the idle event that was last used longest ago. Returns 0 or -ENOSPC. */
+int registry_retire(struct aioevt_shm *bus);
+
+/* Over all numbers that an event of that name, now gone, had. */
+uint64_t registry_floor(struct aioevt_shm *bus, const struct name *name);
+
+/* Make room for @size bytes of rings in the budget, as far as idle events allow. */
+int registry_make_room(struct aioevt_shm *bus, uint64_t size);
+
+/*
+ * Unlink a DEAD event and, if nobody uses it, free its memory and its slot. Whoever meets
+ * one calls this; it may be repeated and done by several at once.
+ */
+void registry_bury(struct aioevt_shm *bus, uint32_t index);
+
+/* An event that a dead port was making: finish or undo it. Its reaper calls this. */
+int registry_reap_new(struct aioevt_shm *bus, uint32_t index, uint32_t p);
+
+/* Does any event own the region at @offset? */
+bool registry_has_region(struct aioevt_shm *bus, uint64_t offset);
+
+/* Copy the name of @index. */
+void registry_name(struct aioevt_shm *bus, uint32_t index, struct name *ret_name);
+
+#endif

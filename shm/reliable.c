@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Readers that are never overtaken. Each keeps a cursor, the number it needs next, and a
+ * claim of number s, which overwrites s - depth, needs every cursor to be above s - depth.
+ * Emitters do not look at the cursors each time: an emitter remembers the smallest one as
+ * a limit, together with the epoch it belongs to, and looks again when it reaches the
+ * limit or the epoch has changed. Cursors only move up, so an old limit is only too low.
+ *
+ *   cursors[l]    by listener l, while its bit in ctl->reliable is set
+ *   ctl->epoch    bumped by each reader that registers
+ *   ctl->space    futex: SPACE_WANTED set by an emitter that sleeps for room
+ *
+ * Registering: publish a cursor that is not too high, set the bit, bump the epoch, and only
+ * then take the place: nothing below frontier + 1 - depth is promised. Emitting: see that
+ * s - 1 was claimed (head), then look at the epoch, then claim s. If the emitter saw the
+ * epoch before the bump, it saw s - 1 claimed before that, so the frontier that the reader
+ * takes afterwards is at least s, and the claim overwrites s - depth, which is below
+ * the reader's place. If it saw the epoch after the bump, it saw the bit and the cursor.
+ *
+ * Ordering
+ *   ring_next:A, may_claim:A / register:C, ring_frontier:A   seq_cst, as just told.
+ *   register:A,B / scan:A,B        published before the bump; seq_cst.
+ *   publish_cursor:A,B / space_sleep:A,B   seq_cst store buffering: either the reader sees
+ *       that room is wanted, or the emitter sees the room.
+ *   publish_cursor:A / scan:B      release/acquire: copied before it may be overwritten.
+ * Progress  wait-free, but that a limit reached costs a scan of the readers.
+ * Crash     a reader killed anywhere: its bit stays until its port is reaped; an emitter that
+ *   is held up by it finds the port dead and does not count it. Stopped: the emitters
+ *   get -EAGAIN, by design.
+ *   An emitter killed asleep leaves SPACE_WANTED: one spare wake.
+ */
+#include "reliable.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "bus.h"
+#include "clock.h"
+#include "futex.h"
+#include "port.h"
+
+/* Neighbours stand on different lines, so that readers do not share them. */
+static _Atomic uint64_t *cursor_of(struct event_map *map, uint32_t l)
+{
+	uint32_t rows = map->bus->lo.n_listeners / 8;
+
+	return &map->cursors[l % rows * 8 + l / rows];
+}
+
+/*
+ * Is the owner of listener @l dead? Its cursor does not count then, whether or not anybody
+ * has reaped it. (If the listener was taken anew meanwhile, its reader's registration
+ * bumped the epoch after the emitter looked at it: the argument above holds.)
+ */
+static bool owner_is_dead(struct event_map *map, uint32_t l)
+{
+	/* owner_is_dead:A  acquire, pairs with listener_take:A */
+	uint32_t owner = atomic_load_explicit(&bus_listener(map->bus, l)->owner,
+					      memory_order_acquire);
+
+	return !owner || port_is_dead(map->bus, owner - 1);
+}
+
+/* Readers whose cursor is below @probe_below count only if they are alive. */
+static void add(struct event_map *map, uint32_t l, uint64_t probe_below,
+		struct reliable_slowest *slowest)
+{
+	/* scan:B  seq_cst, pairs with register:A, publish_cursor:A */
+	uint64_t seq = atomic_load(cursor_of(map, l));
+
+	if (seq < probe_below && owner_is_dead(map, l))
+		return;
+	slowest->n++;
+	if (seq < slowest->seq) {
+		slowest->seq = seq;
+		slowest->listener = l;
+	}
+}
+
+static void find_slowest(struct event_map *map, uint64_t probe_below,
+			 struct reliable_slowest *ret_slowest)
+{
+	struct reliable_slowest slowest = { .seq = UINT64_MAX };
+
+	for (uint32_t w = 0; w < map->bus->lo.n_words; w++) {
+		/* scan:A  seq_cst, pairs with register:B, unregister:A */
+		uint64_t bits = atomic_load(&map->ctl->reliable[w]);
+
+		for (; bits; bits &= bits - 1)
+			add(map, w * 64 + (uint32_t)__builtin_ctzll(bits), probe_below,
+			    &slowest);
+	}
+	*ret_slowest = slowest;
+}
+
+void reliable_find_slowest(struct event_map *map, struct reliable_slowest *ret_slowest)
+{
+	find_slowest(map, UINT64_MAX, ret_slowest);
+}
+
+static uint64_t add_depth(uint64_t seq, const struct ring *ring)
+{
+	return seq > UINT64_MAX - ring->depth ? UINT64_MAX : seq + ring->depth;
+}
+
+bool reliable_may_claim(struct event_map *map, const struct ring *ring, uint64_t seq,
+			struct reliable_limit *limit)
+{
+	struct reliable_slowest slowest;
+	/* may_claim:A  seq_cst, pairs with register:C */
+	uint64_t epoch = atomic_load(&map->ctl->epoch);
+
+	if (__builtin_expect(epoch == limit->epoch && seq < limit->limit, 1))
+		return true;
+	limit->epoch = epoch;		/* from before the scan: too old at worst */
+	find_slowest(map, 0, &slowest);
+	if (seq >= add_depth(slowest.seq, ring))
+		find_slowest(map, seq - ring->depth + 1, &slowest);
+	limit->limit = add_depth(slowest.seq, ring);
+	return seq < limit->limit;
+}
+
+/* The oldest number that no claim can overwrite that looked at the epoch before now. */
+static uint64_t oldest_safe(const struct ring *ring, uint64_t frontier)
+{
+	uint64_t oldest = frontier + 1 > ring->depth ? frontier + 1 - ring->depth : 0;
+
+	return oldest > ring->base ? oldest : ring->base;
+}
+
+static uint64_t clamp(uint64_t from, const struct ring *ring, uint64_t frontier)
+{
+	uint64_t safe = oldest_safe(ring, frontier);
+
+	return from < safe ? safe : from < frontier ? from : frontier;
+}
+
+int reliable_register(struct event_map *map, uint32_t l, uint64_t from, uint64_t *ret_from)
+{
+	uint64_t frontier, place;
+	int err = ring_frontier(event_map_last(map), &frontier);
+
+	if (err < 0)
+		return err;
+	/* register:A  seq_cst, pairs with scan:B */
+	atomic_store(cursor_of(map, l), clamp(from, event_map_last(map), frontier));
+	/* register:B  seq_cst, pairs with scan:A */
+	atomic_fetch_or(&map->ctl->reliable[l / 64], bit_of(l));
+	/* register:C  seq_cst, pairs with may_claim:A */
+	atomic_fetch_add(&map->ctl->epoch, 1);
+	/* Emitters that went on to a successor before the bump: the promise is about that. */
+	bus_lock(map->bus);
+	err = event_map_all(map);
+	bus_unlock(map->bus);
+	if (!err)
+		err = ring_frontier(event_map_last(map), &frontier);
+	if (err < 0) {
+		reliable_unregister(map, l);
+		return err;
+	}
+	place = clamp(from, event_map_last(map), frontier);
+	/* Closed rings are not overwritten: what is wanted of them is there. */
+	*ret_from = place == event_map_last(map)->base && from < place ? from : place;
+	reliable_publish(map, l, place);
+	return 0;
+}
+
+void reliable_wake(struct event_map *map)
+{
+	/* publish_cursor:B  seq_cst, pairs with space_sleep:A */
+	if (atomic_load(&map->ctl->space) != SPACE_WANTED)
+		return;
+	/* publish_cursor:C  seq_cst, pairs with space_sleep:A */
+	if (atomic_exchange(&map->ctl->space, 0) == SPACE_WANTED)
+		futex_wake(&map->ctl->space, INT_MAX);
+}
+
+void reliable_unregister(struct event_map *map, uint32_t l)
+{
+	/* unregister:A  seq_cst, pairs with scan:A */
+	atomic_fetch_and(&map->ctl->reliable[l / 64], ~bit_of(l));
+	reliable_wake(map);
+}
+
+void reliable_publish(struct event_map *map, uint32_t l, uint64_t seq)
+{
+	/* publish_cursor:A  seq_cst, pairs with scan:B, space_sleep:B */
+	atomic_store(cursor_of(map, l), seq);
+	reliable_wake(map);
+}
+
+void reliable_sleep(struct event_map *map, const struct ring *ring, uint64_t seq,
+		    struct reliable_limit *limit, uint64_t deadline)
+{
+	uint64_t recheck = clock_ns(CLOCK_MONOTONIC) + RECHECK_NS;
+
+	/* space_sleep:A  seq_cst, pairs with publish_cursor:B */
+	atomic_store(&map->ctl->space, SPACE_WANTED);
+	/* space_sleep:B  is the scan in here, pairs with publish_cursor:A */
+	if (reliable_may_claim(map, ring, seq, limit))
+		return;
+	futex_wait(&map->ctl->space, SPACE_WANTED, deadline < recheck ? deadline : recheck);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* The shared library alone: every exported function, from a program that has only the header. */
+
+#include "bus.h"
+
+#include <dlfcn.h>
+
+/* Each name once; what the map exports and is not here fails the test. */
+#define FUNCTIONS(F) \
+	F(aioevt_shm_close) F(aioevt_shm_config_check) F(aioevt_shm_emit) \
+	F(aioevt_shm_emit_wait) F(aioevt_shm_event_close) F(aioevt_shm_event_get_info) \
+	F(aioevt_shm_event_grow) F(aioevt_shm_event_next) F(aioevt_shm_event_open) \
+	F(aioevt_shm_event_remove) F(aioevt_shm_get_info) F(aioevt_shm_listen) \
+	F(aioevt_shm_listener_free) F(aioevt_shm_listener_lost_events) \
+	F(aioevt_shm_listener_new) F(aioevt_shm_listener_set_spin) \
+	F(aioevt_shm_listener_wake) \
+	F(aioevt_shm_name_check) F(aioevt_shm_open) F(aioevt_shm_path) \
+	F(aioevt_shm_pattern_check) F(aioevt_shm_pattern_match) F(aioevt_shm_read) \
+	F(aioevt_shm_sub_close) F(aioevt_shm_sub_data) F(aioevt_shm_sub_name) \
+	F(aioevt_shm_sub_set_data) F(aioevt_shm_unlink) F(aioevt_shm_wait)
+
+static const struct {
+	const char *name;
+	void *address;
+} functions[] = {
+#define F(f) { #f, (void *)f },
+	FUNCTIONS(F)
+#undef F
+};
+
+static const size_t n_functions = sizeof(functions) / sizeof(functions[0]);
+
+static bool is_known(const char *name)
+{
+	for (size_t i = 0; i < n_functions; i++)
+		if (!strcmp(functions[i].name, name))
+			return true;
+	return false;
+}
+
+/* All of them come from the shared library, and the map names no others. */
+static void test_exports(void)
+{
+	FILE *map = fopen("shm/libaioevt-shm.map", "r");
+	char line[128], name[128];
+	unsigned n = 0;
+	Dl_info info;
+
+	for (size_t i = 0; i < n_functions; i++) {
+		check(dladdr(functions[i].address, &info) != 0);
+		check(strstr(info.dli_fname, "libaioevt-shm.so") != NULL);
+	}
+	check(!dlsym(RTLD_DEFAULT, "ring_next"));
+	check(!dlsym(RTLD_DEFAULT, "bus_check"));
+	if (!map) {
+		fprintf(stderr, "no shm/libaioevt-shm.map here: not compared\n");
+		return;
+	}
+	while (fgets(line, sizeof(line), map))
+		if (sscanf(line, " aioevt_shm_%100[a-z_];", name) == 1) {
+			char full[160];
+
+			snprintf(full, sizeof(full), "aioevt_shm_%s", name);
+			fprintf(stderr, "%s\n", full);
+			check(is_known(full));
+			n++;
+		}
+	fclose(map);
+	check_eq(n, n_functions);
+}
+
+static void test_nothing_given(void)
+{
+	check(!aioevt_shm_close(NULL));
+	check(!aioevt_shm_event_close(NULL));
+	check(!aioevt_shm_listener_free(NULL));
+	check(!aioevt_shm_sub_close(NULL));
+}
+
+static void test_end_to_end(void)
+{
+	struct aioevt_shm_config config = AIOEVT_SHM_CONFIG_INIT;
+	struct aioevt_shm_event_info event_info;
+	struct aioevt_shm_listener *listener;
+	struct aioevt_shm_record record;
+	struct aioevt_shm_sub *sub, *got = NULL;
+	struct aioevt_shm_event *event;
+	struct aioevt_shm_info info;
+	struct aioevt_shm *bus;
+	const char *why;
+	char text[256];
+	uint64_t min, max, seq = 0;
+	uint32_t walk = 0;
+	size_t offset;
+
+	check_eq(aioevt_shm_config_check(&config, &why, &min, &max), 0);
+	check(aioevt_shm_path(NULL, text, sizeof(text)) > 0);
+	bus = bus_open(&config);
+	check_eq(aioevt_shm_get_info(bus, &info), 0);
+	check_eq(aioevt_shm_name_check("a b", 3, &offset, &why), -EINVAL);
+	check_eq(aioevt_shm_pattern_check("a.*", 3, &offset, &why), 1);
+	check_eq(aioevt_shm_pattern_match("a.*", "a.b"), 1);
+
+	listener = listener_of(bus);
+	aioevt_shm_listener_set_spin(listener, 1000, 1000);
+	sub = sub_of(listener, "a.b", AIOEVT_SHM_RELIABLE);
+	aioevt_shm_sub_set_data(sub, &config);
+	check_str(aioevt_shm_sub_name(sub), "a.b");
+	check_eq(aioevt_shm_event_open(bus, "a.b", AIOEVT_SHM_PRECISE_TIME, &event), 0);
+	check_eq(aioevt_shm_emit(event, "hello", 5, &seq), 0);
+	check_eq(seq, 1);
+	check_eq(aioevt_shm_event_grow(event, 2048), 0);
+	check_eq(aioevt_shm_emit_wait(event, "world", 5, in_ms(1000), &seq), 0);
+	check_eq(seq, 2);
+	for (uint64_t i = 1; i <= 2; i++) {
+		check_eq(aioevt_shm_wait(listener, in_ms(1000), &got), 0);
+		check(aioevt_shm_sub_data(got) == &config);
+		check_eq(aioevt_shm_read(got, &record, 1, text, sizeof(text)), 1);
+		check_eq(record.seq, i);
+		check_mem(record.data, record.size, i == 1 ? "hello" : "world", 5);
+	}
+	check_eq(aioevt_shm_event_get_info(event, &event_info), 0);
+	check_eq(event_info.depth, 2048);
+	check_eq(event_info.n_records, 2);
+	check_eq(event_info.n_reliable, 1);
+	check_eq(aioevt_shm_event_next(bus, &walk, text), 1);
+	check_str(text, "a.b");
+	check_eq(aioevt_shm_listener_lost_events(listener), 0);
+	aioevt_shm_listener_wake(listener);
+	check_eq(aioevt_shm_wait(listener, in_ms(1000), &got), -EINTR);
+	check_eq(aioevt_shm_wait(listener, 0, &got), -ETIMEDOUT);
+	aioevt_shm_sub_close(sub);
+	aioevt_shm_listener_free(listener);
+	aioevt_shm_event_close(event);
+	check_eq(aioevt_shm_event_remove(bus, "a.b"), 0);
+	aioevt_shm_close(bus);
+	check_eq(aioevt_shm_unlink(NULL), 0);
+}
+
+int main(void)
+{
+	bus_begin();
+	alarm(30);
+	test_exports();
+	test_nothing_given();
+	test_end_to_end();
+	return bus_end();
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listeners of one event share a bell. Each is woken by each record, however arming it and
+ * ringing it meet: a wake that is lost would cost a second, until the re-check.
+ */
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "bus.h"
+
+#include "futex.h"
+#include "listener.h"
+
+#define N_TOGETHER	3u
+#define N_ROUNDS	3000u
+
+struct together {
+	_Atomic unsigned n_read;	/* in all */
+};
+
+/* Read each record as it comes; all but the last listen to this event and no other. */
+static void *read_together(void *arg)
+{
+	struct together *all = arg;
+	struct aioevt_shm *bus = bus_open(NULL);
+	struct aioevt_shm_listener *l = listener_of(bus);
+	struct aioevt_shm_sub *sub = sub_of(l, "together", 0), *which;
+	struct aioevt_shm_record record;
+	uint64_t value;
+
+	if (atomic_fetch_add(&all->n_read, 1) == N_TOGETHER - 1)
+		sub_of(l, "another", 0);
+	for (uint64_t n = 0; n < N_ROUNDS; n++) {
+		check_eq(aioevt_shm_wait(l, AIOEVT_SHM_NO_DEADLINE, &which), 0);
+		check_eq(read_u64(sub, &record, &value), 1);
+		check_eq(value, n);
+		check_eq(record.missed, 0);
+		atomic_fetch_add(&all->n_read, 1);
+	}
+	aioevt_shm_listener_free(l);
+	aioevt_shm_close(bus);
+	return NULL;
+}
+
+/*
+ * One sleeper has looked and is about to sleep; an emitter rings; another sleeper arms the bell
+ * again: the first must not sleep. And who leaves his own bell leaves it disarmed.
+ */
+static void test_meeting(void)
+{
+	static _Atomic uint32_t bell = UINT32_MAX - 1;	/* the generation wraps */
+
+	for (int i = 0; i < 3; i++) {
+		uint32_t first = bell_arm(&bell), second;
+
+		bell_ring(&bell, INT_MAX);
+		second = bell_arm(&bell);
+		check_eq(futex_wait(&bell, first, now_ns() + 300 * MS), 0);
+		check_eq(futex_wait(&bell, second, now_ns() + 2 * MS), -ETIMEDOUT);
+		bell_disarm(&bell, second);
+		check_eq(atomic_load(&bell) & BELL_ARMED, 0);
+		bell_disarm(&bell, first);		/* too late to matter */
+		check_eq(atomic_load(&bell), second + 1);
+	}
+}
+
+int main(void)
+{
+	struct aioevt_shm *bus;
+	struct aioevt_shm_event *ev;
+	struct together all = { 0 };
+	pthread_t threads[N_TOGETHER];
+	uint64_t slowest = 0;
+
+	bus_begin();
+	alarm(60);
+	test_meeting();
+	bus = bus_small(64);
+	ev = event_of(bus, "together");
+
+	for (unsigned i = 0; i < N_TOGETHER; i++)
+		check(!pthread_create(&threads[i], NULL, read_together, &all));
+	while (atomic_load(&all.n_read) < N_TOGETHER)
+		sched_yield();
+	for (uint64_t n = 0; n < N_ROUNDS; n++) {
+		uint64_t start = now_ns(), took;
+
+		emit_u64(ev, n);
+		while (atomic_load(&all.n_read) < N_TOGETHER * (n + 2))
+			sched_yield();
+		took = now_ns() - start;
+		slowest = took > slowest ? took : slowest;
+	}
+	check(slowest < 800 * MS);
+	for (unsigned i = 0; i < N_TOGETHER; i++)
+		check(!pthread_join(threads[i], NULL));
+	aioevt_shm_event_close(ev);
+	aioevt_shm_close(bus);
+	check_eq(aioevt_shm_unlink(NULL), 0);
+	return bus_end();
+}
