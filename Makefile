@@ -33,6 +33,7 @@ endif
 OUR_LDFLAGS := -Wl,-z,now -pthread -Wl,--gc-sections -Wl,--as-needed
 
 shm_obj := $(patsubst %.c,$(B)/%.o,$(wildcard shm/*.c))
+lib_obj := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
 tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 
 
@@ -47,9 +48,10 @@ $(B)/%.o: %.c Makefile
 	$(call say,CC,$<)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) \
 		$(if $(filter shm/% lib/%,$<),-fPIC) -MMD -MP -c -o $@ $<
 
-$(B)/libaioevt-shm.a: $(shm_obj)
+$(B)/libaioevt-shm.a: $(shm_obj) $(lib_obj)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
+# lib/ joins the shared library once it exports something.
 $(B)/$(SONAME): $(shm_obj) shm/libaioevt-shm.map
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -shared \
 		-Wl,-soname,$(SONAME) -Wl,--version-script=shm/libaioevt-shm.map \
@@ -62,7 +64,7 @@ $(B)/tests/test_api: $(B)/tests/test_api.o $(B)/$(SONAME)
 		-L$(B) -laioevt-shm -Wl,-rpath,$(abspath $(B))
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libaioevt-shm.a
-	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lm
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcbor -lm
 
 tests-built: all $(tests)
 
