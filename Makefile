@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-#   make            build the library into .build/release
-#   make check      install what is missing, run every test (some 4 minutes)
+#   make            build the library and the program into .build/release
+#   make demo       install what is missing, build, show one process wake another
+#   make check      install what is missing, run every test (about 5 minutes)
 #   make clean
 #
 # Variables: CC=clang, SAN=address,undefined or SAN=thread, V=1 shows commands.
@@ -34,14 +35,19 @@ OUR_LDFLAGS := -Wl,-z,now -pthread -Wl,--gc-sections -Wl,--as-needed
 
 shm_obj := $(patsubst %.c,$(B)/%.o,$(wildcard shm/*.c))
 lib_obj := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
+cli_obj := $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
 tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 
+# Debian has libcbor as a shared library only; what can be linked statically is, because
+# every shared library makes each start of the program slower.
+cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
-.PHONY: all check clean deps tests-built
+
+.PHONY: all demo check clean deps tests-built
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(B)/libaioevt-shm.a $(B)/$(SONAME)
+all: $(B)/libaioevt-shm.a $(B)/$(SONAME) $(B)/aioevt
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -58,10 +64,17 @@ $(B)/$(SONAME): $(shm_obj) shm/libaioevt-shm.map
 		$(if $(SAN),,-Wl,--no-undefined) -o $@ $(shm_obj)
 	@ln -sf $(SONAME) $(B)/libaioevt-shm.so
 
-# Tests see the inside of the library; test_api is linked with the shared one alone.
+$(B)/aioevt: $(cli_obj) $(B)/libaioevt-shm.a
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
+
+# Tests see the inside of the library; test_api is linked with the shared one alone. The
+# JSON of the program is tested with the program's own objects.
 $(B)/tests/test_api: $(B)/tests/test_api.o $(B)/$(SONAME)
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $< \
 		-L$(B) -laioevt-shm -Wl,-rpath,$(abspath $(B))
+
+$(B)/tests/test_json: $(B)/tests/test_json.o $(filter-out $(B)/cli/main.o,$(cli_obj)) $(B)/libaioevt-shm.a
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcbor -lm
@@ -72,6 +85,10 @@ tests-built: all $(tests)
 
 deps:
 	$(Q)tests/install-deps
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)AIOEVT=$(B)/aioevt tests/demo
 
 check: deps
 	$(Q)MAKE='$(MAKE)' tests/check

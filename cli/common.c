@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "common.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MESSAGE_MAX	1024
+
+/* ---- messages ------------------------------------------------------------------- */
+
+/* Not warnx(): what a message quotes may hold line breaks and terminal commands. */
+static void print_line(const char *format, va_list args)
+{
+	char raw[MESSAGE_MAX], line[4 * MESSAGE_MAX + 16];
+	const unsigned char *c;
+	char *out = line;
+
+	vsnprintf(raw, sizeof(raw), format, args);
+	out += sprintf(out, "aioevt: ");
+	for (c = (const unsigned char *)raw; *c; c++) {
+		if (*c < 0x20 || *c == 0x7f)
+			out += sprintf(out, "\\x%02x", *c);
+		else
+			*out++ = (char)*c;
+	}
+	*out++ = '\n';
+	if (write(STDERR_FILENO, line, (size_t)(out - line)) < 0)
+		return;		/* nobody to tell */
+}
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line(format, args);
+	va_end(args);
+}
+
+void complain_usage(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line(format, args);
+	va_end(args);
+	exit(STATUS_USAGE);
+}
+
+void check_memory(int err)
+{
+	if (err >= 0)
+		return;
+	complain("%s", strerror(-err));
+	exit(STATUS_TROUBLE);
+}
+
+int finish_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return STATUS_DONE;
+	complain("standard output: %s", strerror(errno ? errno : EIO));
+	return STATUS_TROUBLE;
+}
+
+/* ---- names ---------------------------------------------------------------------- */
+
+static void __attribute__((__noreturn__))
+complain_name(const char *what, const char *name, size_t offset, const char *why)
+{
+	if (name[offset])
+		complain_usage("%s \"%.300s\": %s (0x%02x) at byte %zu", what, name, why,
+			       (unsigned char)name[offset], offset);
+	complain_usage("%s \"%.300s\": %s at byte %zu", what, name, why, offset);
+}
+
+void check_name(const char *name)
+{
+	const char *why = "";
+	size_t offset = 0;
+
+	if (aioevt_shm_name_check(name, strlen(name), &offset, &why) < 0)
+		complain_name("event name", name, offset, why);
+}
+
+void check_pattern(const char *pattern)
+{
+	const char *why = "";
+	size_t offset = 0;
+
+	if (aioevt_shm_pattern_check(pattern, strlen(pattern), &offset, &why) < 0)
+		complain_name("event name or pattern", pattern, offset, why);
+}
+
+/* ---- bus ------------------------------------------------------------------------ */
+
+int bus_open(const struct bus_options *options, uint32_t flags,
+	     struct aioevt_shm **ret_bus)
+{
+	struct aioevt_shm_config config = AIOEVT_SHM_CONFIG_INIT;
+
+	if (options->has_group) {
+		flags |= AIOEVT_SHM_GROUP;
+		config.group = options->group;
+	}
+	return aioevt_shm_open(options->bus, &config, flags, ret_bus);
+}
+
+int bus_attach(const struct bus_options *options, uint32_t flags,
+	       struct aioevt_shm **ret_bus)
+{
+	int err;
+
+	err = bus_open(options, flags, ret_bus);
+	if (err == -ENOENT && flags & AIOEVT_SHM_EXISTING) {
+		*ret_bus = NULL;
+		return STATUS_DONE;
+	}
+	return err < 0 ? bus_open_trouble(options, err) : STATUS_DONE;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "ear.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM	1024	/* bytes; grown to what a record takes */
+
+static int listen_to(struct ear *ear, const char *name)
+{
+	int err;
+
+	if (ear->from_after)
+		err = aioevt_shm_listen(ear->listener, name, 0, AIOEVT_SHM_FROM_SEQ,
+					ear->after + 1, NULL);
+	else
+		err = aioevt_shm_listen(ear->listener, name, 0, AIOEVT_SHM_FROM_NEW, 0,
+					NULL);
+	return err == -EEXIST ? 0 : err;	/* the same name twice */
+}
+
+static int make_listener(struct ear *ear)
+{
+	int err;
+
+	pthread_mutex_lock(&ear->lock);
+	err = aioevt_shm_listener_new(ear->bus, &ear->listener);
+	if (err == 0 && ear->woken)
+		aioevt_shm_listener_wake(ear->listener);
+	pthread_mutex_unlock(&ear->lock);
+	return err;
+}
+
+static int listen_to_all(struct ear *ear)
+{
+	size_t i;
+	int err;
+
+	err = make_listener(ear);
+	for (i = 0; i < ear->n_names && err == 0; i++) {
+		err = listen_to(ear, ear->names[i]);
+		if (err < 0 && err != -ESTALE)
+			return bus_trouble(ear->options, ear->bus, ear->names[i], err);
+	}
+	if (err < 0 && err != -ESTALE)
+		return bus_trouble(ear->options, ear->bus, NULL, err);
+	return err;
+}
+
+/* Whatever a bus holds that took the place of a removed one is new to us. */
+static void want_all(struct ear *ear)
+{
+	ear->after = 0;
+	ear->from_after = true;
+}
+
+int ear_open(struct ear *ear)
+{
+	int status;
+
+	ear->many = ear->n_names > 1 || strpbrk(ear->names[0], "*>");
+	for (;;) {
+		status = bus_attach(ear->options, 0, &ear->bus);
+		if (status)
+			return status;
+		status = listen_to_all(ear);
+		if (status == 0)
+			return 0;
+		ear_close(ear);
+		if (status != -ESTALE)
+			return status;
+		want_all(ear);
+	}
+}
+
+void ear_close(struct ear *ear)
+{
+	struct aioevt_shm_listener *listener;
+
+	pthread_mutex_lock(&ear->lock);
+	listener = ear->listener;
+	ear->listener = NULL;
+	pthread_mutex_unlock(&ear->lock);
+
+	if (listener)
+		ear->lost += aioevt_shm_listener_lost_events(listener);
+	aioevt_shm_listener_free(listener);
+	ear->bus = aioevt_shm_close(ear->bus);
+}
+
+void ear_wake(struct ear *ear)
+{
+	pthread_mutex_lock(&ear->lock);
+	ear->woken = true;
+	if (ear->listener)
+		aioevt_shm_listener_wake(ear->listener);
+	pthread_mutex_unlock(&ear->lock);
+}
+
+static int make_room(struct heard *heard, size_t room)
+{
+	void *payload;
+
+	payload = realloc(heard->payload, room);
+	if (!payload)
+		return -ENOMEM;
+	heard->payload = payload;
+	heard->room = room;
+	return 0;
+}
+
+static void note(struct heard *heard, const char *event,
+		 const struct aioevt_shm_record *record)
+{
+	snprintf(heard->event, sizeof(heard->event), "%s", event);
+	heard->seq = record->seq;
+	heard->time = record->time;
+	heard->missed = record->missed;
+	heard->size = record->size;
+}
+
+/* Take the next record of @sub that counts. Returns 1, 0 if there is none, or an error. */
+static int take(struct ear *ear, struct aioevt_shm_sub *sub, struct heard *heard)
+{
+	struct aioevt_shm_record record;
+	int n, err;
+
+	if (!heard->room) {
+		err = make_room(heard, FIRST_ROOM);
+		if (err < 0)
+			return err;
+	}
+	for (;;) {
+		n = aioevt_shm_read(sub, &record, 1, heard->payload, heard->room);
+		if (n == -ENOBUFS) {
+			err = make_room(heard, record.size);
+			if (err < 0)
+				return err;
+		} else if (n <= 0) {
+			return n;
+		} else if (record.seq > ear->after) {
+			note(heard, aioevt_shm_sub_name(sub), &record);
+			return 1;
+		}
+	}
+}
+
+static void swap(struct heard *a, struct heard *b)
+{
+	struct heard c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+/* See what the other events have; keep the older record. */
+static int compare_others(struct ear *ear, struct heard *heard)
+{
+	struct heard other = { 0 };
+	struct aioevt_shm_sub *sub;
+	int n = 0;
+
+	while (n >= 0 && aioevt_shm_wait(ear->listener, 0, &sub) == 0) {
+		if (aioevt_shm_sub_data(sub))	/* it had its turn */
+			break;
+		n = take(ear, sub, &other);
+		if (n <= 0)
+			continue;
+		aioevt_shm_sub_set_data(sub, ear);
+		if (other.time < heard->time)
+			swap(heard, &other);
+	}
+	heard_deinit(&other);
+	return n < 0 ? n : 0;
+}
+
+static int hear_once(struct ear *ear, uint64_t deadline, struct heard *heard)
+{
+	struct aioevt_shm_sub *sub;
+	int n = 0, err;
+
+	while (n == 0) {
+		err = aioevt_shm_wait(ear->listener, deadline, &sub);
+		if (err < 0)
+			return err;
+		n = take(ear, sub, heard);
+	}
+	if (n < 0)
+		return n;
+	if (!ear->many)
+		return 0;
+	aioevt_shm_sub_set_data(sub, ear);
+	return compare_others(ear, heard);
+}
+
+int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard)
+{
+	int err;
+
+	for (;;) {
+		err = hear_once(ear, deadline, heard);
+		if (err != -ESTALE)
+			return err;
+		ear_close(ear);
+		want_all(ear);
+		if (ear_open(ear))
+			return -ECANCELED;
+	}
+}
+
+void heard_deinit(struct heard *heard)
+{
+	free(heard->payload);
+	*heard = (struct heard){ 0 };
+}

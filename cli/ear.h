@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AIOEVT_EAR_H
+#define AIOEVT_EAR_H
+
+/*
+ * An attached bus with a listener for several names and patterns, that hands out one record
+ * of any of them. When the bus is removed it goes on with the one that takes its place.
+ * Belongs to one thread at a time, but for ear_wake().
+ */
+
+#include <pthread.h>
+
+#include "common.h"
+
+struct ear {
+	const struct bus_options *options;
+	char *const *names;
+	size_t n_names;
+	uint64_t after;		/* records up to this number do not count; 0: not asked */
+	bool from_after;	/* hear what is newer than that, not only what is new */
+	bool many;		/* more than one event may have something */
+	uint64_t lost;		/* events that came and went unread, until ear_close() */
+	struct aioevt_shm *bus;
+	pthread_mutex_t lock;	/* of the two below: ear_wake() uses them */
+	struct aioevt_shm_listener *listener;
+	bool woken;
+};
+
+#define EAR_INIT { .lock = PTHREAD_MUTEX_INITIALIZER }
+
+/* One record, with memory of its own. */
+struct heard {
+	char event[AIOEVT_SHM_NAME_MAX + 1];
+	uint64_t seq, time, missed;
+	void *payload;
+	size_t size, room;
+};
+
+/*
+ * Attach and listen, as options, names, after and from_after say. Returns 0, or the exit
+ * status after a message.
+ */
+int ear_open(struct ear *ear);
+
+void ear_close(struct ear *ear);
+
+/*
+ * Wait for a record until @deadline; of several that are ready, take the one with the
+ * smallest time. Returns 0 or an error of the engine, -ETIMEDOUT among them, or -EINTR if
+ * there is none and ear_wake() was called; or -ECANCELED, after a message, if the bus was
+ * removed and cannot be attached to again.
+ */
+int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard);
+
+/* Let ear_hear() wait no longer, on this bus and the next. Any thread. */
+void ear_wake(struct ear *ear);
+
+void heard_deinit(struct heard *heard);
+
+#endif
