@@ -3,6 +3,7 @@
 #   make            build the library and the program into .build/release
 #   make demo       install what is missing, build, show one process wake another
 #   make check      install what is missing, run every test (about 5 minutes)
+#   make bench      measure, with the machine's raw limits beside (2 minutes)
 #   make clean
 #
 # Variables: CC=clang, SAN=address,undefined or SAN=thread, V=1 shows commands.
@@ -36,6 +37,7 @@ OUR_LDFLAGS := -Wl,-z,now -pthread -Wl,--gc-sections -Wl,--as-needed
 shm_obj := $(patsubst %.c,$(B)/%.o,$(wildcard shm/*.c))
 lib_obj := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
 cli_obj := $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
+bench_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/bench/true.c,$(wildcard tests/bench/*.c)))
 tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 
 # Debian has libcbor as a shared library only; what can be linked statically is, because
@@ -43,7 +45,7 @@ tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
-.PHONY: all demo check clean deps tests-built
+.PHONY: all demo check bench clean deps tests-built
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -79,6 +81,13 @@ $(B)/tests/test_json: $(B)/tests/test_json.o $(filter-out $(B)/cli/main.o,$(cli_
 $(B)/tests/%: $(B)/tests/%.o $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcbor -lm
 
+$(B)/tests/bench/bench: $(bench_obj) $(B)/libaioevt-shm.a
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+$(B)/tests/bench/bench-true: tests/bench/true.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
 tests-built: all $(tests)
 
 # ---- what a newcomer runs ---------------------------------------------------------------
@@ -92,6 +101,10 @@ demo: deps
 
 check: deps
 	$(Q)MAKE='$(MAKE)' tests/check
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all $(B)/tests/bench/bench $(B)/tests/bench/bench-true
+	$(Q)AIOEVT=$(B)/aioevt BENCH_TRUE=$(B)/tests/bench/bench-true $(B)/tests/bench/bench $(BENCH_ARGS)
 
 clean:
 	$(Q)rm -rf .build
