@@ -4,12 +4,15 @@
 #   make demo       install what is missing, build, show one process wake another
 #   make check      install what is missing, run every test (about 5 minutes)
 #   make bench      measure, with the machine's raw limits beside (2 minutes)
+#   make install    DESTDIR= PREFIX=/usr/local;  make uninstall
 #   make clean
 #
 # Variables: CC=clang, SAN=address,undefined or SAN=thread, V=1 shows commands.
 
 VERSION := 0.1.0
 SONAME := libaioevt-shm.so.0
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 SAN ?=
 V ?= 0
 
@@ -45,7 +48,7 @@ tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
-.PHONY: all demo check bench clean deps tests-built
+.PHONY: all demo check bench install uninstall clean deps tests-built FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -90,6 +93,8 @@ $(B)/tests/bench/bench-true: tests/bench/true.c
 
 tests-built: all $(tests)
 
+FORCE:
+
 # ---- what a newcomer runs ---------------------------------------------------------------
 
 deps:
@@ -105,6 +110,37 @@ check: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all $(B)/tests/bench/bench $(B)/tests/bench/bench-true
 	$(Q)AIOEVT=$(B)/aioevt BENCH_TRUE=$(B)/tests/bench/bench-true $(B)/tests/bench/bench $(BENCH_ARGS)
+
+# ---- installing ------------------------------------------------------------------------
+
+man_pages := $(wildcard man/*.1 man/*.3 man/*.7)
+D := $(DESTDIR)$(PREFIX)
+
+# Made anew each time: PREFIX may be another.
+$(B)/aioevt-shm.pc: shm/aioevt-shm.pc.in FORCE
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+install: all $(B)/aioevt-shm.pc
+	$(Q)install -d $(D)/bin $(D)/include $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(Q)install -m 755 $(B)/aioevt $(D)/bin/aioevt
+	$(Q)install -m 644 shm/aioevt-shm.h $(D)/include/aioevt-shm.h
+	$(Q)install -m 644 $(B)/libaioevt-shm.a $(DESTDIR)$(LIBDIR)/libaioevt-shm.a
+	$(Q)install -m 755 $(B)/$(SONAME) $(DESTDIR)$(LIBDIR)/libaioevt-shm.so.$(VERSION)
+	$(Q)ln -sf libaioevt-shm.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libaioevt-shm.so
+	$(Q)install -m 644 $(B)/aioevt-shm.pc $(DESTDIR)$(LIBDIR)/pkgconfig/aioevt-shm.pc
+	$(Q)for page in $(man_pages); do \
+		dir=$(D)/share/man/man$${page##*.}; \
+		install -d $$dir && install -m 644 $$page $$dir/ || exit 1; \
+	done
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+uninstall:
+	$(Q)rm -f $(D)/bin/aioevt $(D)/include/aioevt-shm.h $(DESTDIR)$(LIBDIR)/libaioevt-shm.a \
+		$(DESTDIR)$(LIBDIR)/libaioevt-shm.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) \
+		$(DESTDIR)$(LIBDIR)/libaioevt-shm.so $(DESTDIR)$(LIBDIR)/pkgconfig/aioevt-shm.pc
+	$(Q)for page in $(man_pages); do rm -f $(D)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean:
 	$(Q)rm -rf .build
