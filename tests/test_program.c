@@ -102,6 +102,26 @@ static void test_full(struct aioevt_shm *bus)
 	check_eq(run("$PROGRAM emit full"), 0);
 }
 
+/* Who was overtaken is told how many records it missed. */
+static void test_missed(void)
+{
+	int i;
+
+	for (i = 0; i <= DEPTH + 2; i++) {
+		char command[64];
+
+		snprintf(command, sizeof(command), "$PROGRAM emit missed %d", i);
+		check_eq(run(command), 0);
+	}
+	check_eq(run("$PROGRAM wait missed --after 0 --timeout 0 --json"), 0);
+	check_output("\"args\":[3],\"kwargs\":{},\"missed\":3}\n");
+	check_eq(run("$PROGRAM wait missed --after 0 --timeout 0 2>/dev/null"), 0);
+	check_str(output, "3\n");
+	check_eq(run("$PROGRAM wait missed --after 0 --timeout 0 >/dev/null"), 0);
+	check_str(output, "aioevt: event \"missed\": 3 records before number 4 were "
+		  "missed\n");
+}
+
 static void test_small_payload(void)
 {
 	check_eq(run("head -c 4000 /dev/zero | $PROGRAM emit small --stdin"), 0);
@@ -245,6 +265,7 @@ int main(void)
 
 	bus = open_bus();
 	test_full(bus);
+	test_missed();
 	test_small_payload();
 	test_foreign_payload(bus);
 	test_nothing_left(bus);

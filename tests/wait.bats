@@ -149,22 +149,6 @@ AIOEVT_NUL='\''AIOEVT_ARG_0 AIOEVT_ARG_1 AIOEVT_KX_x_3Bid'\'
 	expect "stdout" "$output" 4
 }
 
-@test "wait --after tells how many records it missed" {
-	local i depth
-
-	run_aioevt emit e
-	run_aioevt list --json
-	depth=$(jq .depth <<<"$output")
-	for ((i = 0; i < depth + 2; i++)); do
-		"$AIOEVT" emit e "$i" 3>&-
-	done
-	run_aioevt wait e --after 0 --timeout 0 --json
-	expect_match "stdout" "$output" '*"missed":3}'
-	run_aioevt wait e --after 0 --timeout 0
-	expect "stdout" "$output" 2
-	expect_match "stderr" "$errors" 'aioevt: event "e": 3 records * missed'
-}
-
 @test "wait for any of several" {
 	start_aioevt wait a b c --timeout 10 --json
 	until_listening c
@@ -288,10 +272,10 @@ AIOEVT_NUL='\''AIOEVT_ARG_0 AIOEVT_ARG_1 AIOEVT_KX_x_3Bid'\'
 @test "wait -- COMMAND: an event before the failure counts, however much there is to look at" {
 	local i
 
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < 100; i++)); do
 		"$AIOEVT" emit "job.$i" 3>&-
 	done
-	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	for i in 1 2 3 4 5 6 7 8 9 10; do
 		# shellcheck disable=SC2016
 		run_aioevt wait 'job.>' '*.done' e --timeout 10 -- \
 			sh -c '"$0" emit "$1.done" "$1"; exit 5' "$AIOEVT" "$i"
