@@ -142,14 +142,12 @@ static_assert(offsetof(struct event, listeners) == 264, "layout");
 struct event_ctl {
 	_Atomic uint64_t epoch;			/* bumped when a reliable reader registers */
 	uint64_t pad[7];
-	alignas(64) _Atomic uint32_t space;	/* futex: SPACE_WANTED or 0 */
+	alignas(64) _Atomic uint32_t space;	/* futex: a bell, of emitters that wait for room */
 	uint32_t pad2;
 	_Atomic uint64_t reliable[];
 };
 static_assert(offsetof(struct event_ctl, space) == 64, "layout");
 static_assert(offsetof(struct event_ctl, reliable) == 72, "layout");
-
-#define SPACE_WANTED		1u
 
 struct ring_header {
 	/* line 0: constant */

@@ -8,7 +8,7 @@
  *
  *   cursors[l]    by listener l, while its bit in ctl->reliable is set
  *   ctl->epoch    bumped by each reader that registers
- *   ctl->space    futex: SPACE_WANTED set by an emitter that sleeps for room
+ *   ctl->space    a bell (bell.c) on which emitters sleep for room
  *
  * Registering: publish a cursor that is not too high, set the bit, bump the epoch, and only
  * then take the place: nothing below frontier + 1 - depth is promised. Emitting: see that
@@ -20,14 +20,16 @@
  * Ordering
  *   ring_next:A, may_claim:A / register:C, ring_frontier:A   seq_cst, as just told.
  *   register:A,B / scan:A,B        published before the bump; seq_cst.
- *   publish_cursor:A,B / space_sleep:A,B   seq_cst store buffering: either the reader sees
- *       that room is wanted, or the emitter sees the room.
+ *   publish_cursor:A, bell_ring:A / bell_arm:A, space_sleep:A   seq_cst store buffering:
+ *       either the reader sees that room is wanted, or the emitter sees the room. A bell and
+ *       not a bit: of two emitters one has looked and is about to sleep, a reader makes room
+ *       and rings, the other arms the bell anew: the first sees that it is not what he armed.
  *   publish_cursor:A / scan:B      release/acquire: copied before it may be overwritten.
  * Progress  wait-free, but that a limit reached costs a scan of the readers.
  * Crash     a reader killed anywhere: its bit stays until its port is reaped; an emitter that
  *   is held up by it finds the port dead and does not count it. Stopped: the emitters
  *   get -EAGAIN, by design.
- *   An emitter killed asleep leaves SPACE_WANTED: one spare wake.
+ *   An emitter killed asleep leaves the bell armed: one spare wake.
  */
 #include "reliable.h"
 
@@ -37,6 +39,7 @@
 #include "bus.h"
 #include "clock.h"
 #include "futex.h"
+#include "listener.h"
 #include "port.h"
 
 /* Neighbours stand on different lines, so that readers do not share them. */
@@ -167,12 +170,7 @@ int reliable_register(struct event_map *map, uint32_t l, uint64_t from, uint64_t
 
 void reliable_wake(struct event_map *map)
 {
-	/* publish_cursor:B  seq_cst, pairs with space_sleep:A */
-	if (atomic_load(&map->ctl->space) != SPACE_WANTED)
-		return;
-	/* publish_cursor:C  seq_cst, pairs with space_sleep:A */
-	if (atomic_exchange(&map->ctl->space, 0) == SPACE_WANTED)
-		futex_wake(&map->ctl->space, INT_MAX);
+	bell_ring(&map->ctl->space, INT_MAX);
 }
 
 void reliable_unregister(struct event_map *map, uint32_t l)
@@ -184,7 +182,7 @@ void reliable_unregister(struct event_map *map, uint32_t l)
 
 void reliable_publish(struct event_map *map, uint32_t l, uint64_t seq)
 {
-	/* publish_cursor:A  seq_cst, pairs with scan:B, space_sleep:B */
+	/* publish_cursor:A  seq_cst, pairs with scan:B, space_sleep:A */
 	atomic_store(cursor_of(map, l), seq);
 	reliable_wake(map);
 }
@@ -193,11 +191,10 @@ void reliable_sleep(struct event_map *map, const struct ring *ring, uint64_t seq
 		    struct reliable_limit *limit, uint64_t deadline)
 {
 	uint64_t recheck = clock_ns(CLOCK_MONOTONIC) + RECHECK_NS;
+	uint32_t armed = bell_arm(&map->ctl->space);
 
-	/* space_sleep:A  seq_cst, pairs with publish_cursor:B */
-	atomic_store(&map->ctl->space, SPACE_WANTED);
-	/* space_sleep:B  is the scan in here, pairs with publish_cursor:A */
+	/* space_sleep:A  is the scan in here, pairs with publish_cursor:A, unregister:A */
 	if (reliable_may_claim(map, ring, seq, limit))
 		return;
-	futex_wait(&map->ctl->space, SPACE_WANTED, deadline < recheck ? deadline : recheck);
+	futex_wait(&map->ctl->space, armed, deadline < recheck ? deadline : recheck);
 }
