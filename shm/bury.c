@@ -8,7 +8,12 @@
  *
  * A number is never used twice for one name: before an event is unlinked, the end of its
  * ring goes into its bucket's floor, and a new event starts at the floor, which its maker
- * reads after the walk that did not find the name.
+ * reads after the walk that did not find the name. An event of that name may come and go
+ * between that and the maker's CAS, and leave the head of the list as it was. So the floor
+ * is compared again once the new event is in the list, by everyone who would make it LIVE
+ * (registry_make_live): the other's end is in it by then. One that starts below it becomes
+ * DEAD before it has a number, and its maker begins again. (Another name of the bucket may
+ * have raised the floor: then that was for nothing, and another's removal was done.)
  *
  * Ordering
  *   bury:A / registry_floor:A       release/acquire.

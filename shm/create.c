@@ -189,15 +189,9 @@ static int make_private(struct aioevt_shm *bus, const struct name *name,
 
 /* ---- into the list ------------------------------------------------------------------ */
 
-static uint64_t floor_of(struct bucket *bucket)
-{
-	/* registry_floor:A  acquire, pairs with bury:A */
-	return atomic_load_explicit(&bucket->floor, memory_order_acquire);
-}
-
 uint64_t registry_floor(struct aioevt_shm *bus, const struct name *name)
 {
-	return floor_of(registry_bucket(bus, name));
+	return registry_floor_of(registry_bucket(bus, name));
 }
 
 static uint64_t link_to(uint32_t generation, uint32_t index)
@@ -205,7 +199,10 @@ static uint64_t link_to(uint32_t generation, uint32_t index)
 	return (uint64_t)generation << 32 | (uint64_t)(index + 1) << 1;
 }
 
-/* Put a private event in, unless the name is there. Returns 1, 0 if it is, -EPROTO. */
+/*
+ * Put a private event in, unless the name is there. Returns 1; 0 if it is; -EAGAIN if it was
+ * put in and is DEAD, so is not private any more; -EPROTO.
+ */
 static int link_in(struct aioevt_shm *bus, const struct name *name, struct event_ref ref,
 		   struct event_ref *ret_found)
 {
@@ -223,7 +220,7 @@ static int link_in(struct aioevt_shm *bus, const struct name *name, struct event
 			ret_found->generation = link_generation(w.link);
 			return 0;
 		}
-		event_region_start(bus, ref.index, floor_of(bucket));
+		event_region_start(bus, ref.index, registry_floor_of(bucket));
 		/* registry_link:C  release, pairs with walk:B */
 		atomic_store_explicit(&ev->next, w.head, memory_order_release);
 		/* registry_link:A  seq_cst, pairs with walk:A */
@@ -231,8 +228,17 @@ static int link_in(struct aioevt_shm *bus, const struct name *name, struct event
 						   link_to(ref.generation, ref.index)))
 			break;
 	}
-	registry_make_live(bus, ref.index, event_word(ref.generation, bus->port_index, EVENT_NEW));
-	return 1;
+	registry_make_live(bus, bucket, ref.index,
+			   event_word(ref.generation, bus->port_index, EVENT_NEW));
+	return registry_is_live(bus, ref) ? 1 : -EAGAIN;
+}
+
+/* It was put in too late. */
+static void forget(struct aioevt_shm *bus, struct event_ref ref)
+{
+	event_map_discard(bus, ref.index);
+	registry_unuse(bus, ref.index);
+	registry_bury(bus, ref.index);
 }
 
 static int create(struct aioevt_shm *bus, const struct name *name,
@@ -250,6 +256,8 @@ static int create(struct aioevt_shm *bus, const struct name *name,
 	region_settle(bus);
 	if (r == 1)
 		*ret_ref = ref;
+	else if (r == -EAGAIN)
+		forget(bus, ref);
 	else
 		drop_slot(bus, ref);
 	return r;
@@ -270,6 +278,8 @@ int registry_get(struct aioevt_shm *bus, const struct name *name, bool create_it
 			r = create(bus, name, &ref);
 			*ret_created = r > 0;
 		}
+		if (r == -EAGAIN)
+			continue;
 		if (r < 0)
 			return r;
 		if (*ret_created || event_map_is_held(bus, ref) || registry_use(bus, ref, false)) {

@@ -250,13 +250,21 @@ int event_region_new(struct aioevt_shm *bus, uint32_t index, uint32_t generation
 	return 0;
 }
 
+uint64_t event_first_number(const struct aioevt_shm *bus, uint64_t floor)
+{
+	uint64_t bias = seq_bias(&bus->lo);
+
+	return floor > bias ? floor & SEQ_MASK : bias;
+}
+
 /* Called again with a higher floor if its maker has to walk again: it is private still. */
 void event_region_start(struct aioevt_shm *bus, uint32_t index, uint64_t floor)
 {
 	struct ring *ring = &bus->maps[index]->ring[0];
-	uint64_t bias = seq_bias(&bus->lo);
 
-	ring->base = floor > bias ? floor & SEQ_MASK : bias;
+	ring->base = event_first_number(bus, floor);
+	/* event_region_start:C  relaxed: as A */
+	atomic_store_explicit(&bus_event(bus, index)->start, ring->base, memory_order_relaxed);
 	/* event_region_start:A  relaxed: private, registry_link:A publishes it */
 	atomic_store_explicit(&ring->header->head, ring->base, memory_order_relaxed);
 	/* event_region_start:B  release, pairs with ring_view:A, event_map_all:A */

@@ -31,6 +31,9 @@ struct event_map {
 uint64_t event_region_size(struct aioevt_shm *bus, uint64_t ring, bool first);
 void event_region_free(struct aioevt_shm *bus, uint64_t ring, bool first);
 
+/* The first number of a new event, from the floor of its bucket. */
+uint64_t event_first_number(const struct aioevt_shm *bus, uint64_t floor);
+
 /* For the private event at @index: make its region, mapped; set where numbers start. */
 int event_region_new(struct aioevt_shm *bus, uint32_t index, uint32_t generation);
 void event_region_start(struct aioevt_shm *bus, uint32_t index, uint64_t floor);

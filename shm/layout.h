@@ -121,7 +121,7 @@ struct event {
 	_Atomic uint64_t state;
 	_Atomic uint64_t next;
 	_Atomic uint64_t last_used;		/* ns, CLOCK_MONOTONIC, at the last close */
-	uint64_t pad;
+	_Atomic uint64_t start;			/* its first number, while it is NEW */
 	_Atomic uint64_t ring[MAX_RINGS];
 	_Atomic uint64_t reserved[4];
 	_Atomic uint64_t name[NAME_WORDS];

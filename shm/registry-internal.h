@@ -27,6 +27,13 @@ static inline uint32_t link_index(uint64_t link)
 
 struct bucket *registry_bucket(struct aioevt_shm *bus, const struct name *name);
 
+/* Over all numbers of the events that were in the list of @bucket and are no more. */
+static inline uint64_t registry_floor_of(struct bucket *bucket)
+{
+	/* registry_floor:A  acquire, pairs with bury:A */
+	return atomic_load_explicit(&bucket->floor, memory_order_acquire);
+}
+
 struct walk {
 	_Atomic uint64_t *from;		/* the link that led here */
 	uint64_t link;			/* its value */
@@ -37,8 +44,12 @@ struct walk {
 int registry_walk(struct aioevt_shm *bus, struct bucket *bucket, const struct name *name,
 		  bool help, struct walk *ret_walk);
 
-/* NEW in a list is complete: its maker is about to do this, or was killed or stopped. */
-void registry_make_live(struct aioevt_shm *bus, uint32_t index, uint64_t fresh);
+/*
+ * NEW in the list of @bucket is complete: its maker is about to do this, or was killed or
+ * stopped. DEAD instead of LIVE if the floor is higher by now than what it starts at.
+ */
+void registry_make_live(struct aioevt_shm *bus, struct bucket *bucket, uint32_t index,
+			uint64_t fresh);
 
 /* ---- in use, registry.c ------------------------------------------------------------ */
 

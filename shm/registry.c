@@ -8,6 +8,7 @@
  *   FREE     nobody's         -> NEW, generation + 1, by its maker's CAS (take_slot)
  *   NEW      private          -> linked into its bucket, then LIVE by anyone who meets it
  *                             -> FREE by its maker (lost the race), or its maker's reaper
+ *                             -> DEAD instead of LIVE if it starts below the floor, bury.c
  *   LIVE     can be found     -> RETIRING by who needs its place (registry_retire)
  *                             -> DEAD by who removes it (registry_kill); for good
  *   RETIRING can be found     -> LIVE by whoever uses it, or by its retirer if it is in use
@@ -43,6 +44,7 @@
 
 #include <errno.h>
 
+#include "event-map.h"
 #include "siphash.h"
 
 struct bucket *registry_bucket(struct aioevt_shm *bus, const struct name *name)
@@ -146,11 +148,19 @@ bool registry_others_use(struct aioevt_shm *bus, uint32_t index)
 
 /* ---- the lists ---------------------------------------------------------------------- */
 
-void registry_make_live(struct aioevt_shm *bus, uint32_t index, uint64_t fresh)
+void registry_make_live(struct aioevt_shm *bus, struct bucket *bucket, uint32_t index,
+			uint64_t fresh)
 {
+	struct event *ev = bus_event(bus, index);
+	uint64_t first = event_first_number(bus, registry_floor_of(bucket));
+	/* registry_link:E  relaxed: stored before registry_link:A; if it is of a later event,
+	 * the CAS fails */
+	bool late = atomic_load_explicit(&ev->start, memory_order_relaxed) < first;
+
 	/* registry_link:B  seq_cst, pairs with walk:D */
-	if (atomic_compare_exchange_strong(&bus_event(bus, index)->state, &fresh,
-			event_word(event_generation(fresh), 0, EVENT_LIVE)))
+	if (atomic_compare_exchange_strong(&ev->state, &fresh,
+			event_word(event_generation(fresh), 0,
+				   late ? EVENT_DEAD : EVENT_LIVE)) && !late)
 		/* registry_link:D  seq_cst, pairs with pattern_scan:A: before anyone looks
 		 * for listeners that have patterns */
 		atomic_fetch_add(&bus->header->n_created, 1);
@@ -178,7 +188,7 @@ static int walk_step(struct aioevt_shm *bus, struct bucket *bucket,
 	if (event_generation(state) != link_generation(w->link))
 		return -EAGAIN;
 	if (event_phase(state) == EVENT_NEW)
-		registry_make_live(bus, index, state);
+		registry_make_live(bus, bucket, index, state);
 	if (event_phase(state) == EVENT_DEAD && help)
 		return registry_take_out(bus, bucket, w);
 	if (event_phase(state) == EVENT_GONE || event_phase(state) == EVENT_FREE)
