@@ -81,6 +81,7 @@ int main(int argc, char **argv)
 	if (argc > 0)
 		argv[0] = name;
 	argp_err_exit_status = STATUS_USAGE;
+	aioevt_shm_guard_sigbus();	/* a truncated bus is an error like others */
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &invocation);
 
 	/* The command finds its own arguments behind argv[0]. */

@@ -180,7 +180,7 @@ static void explain(const struct bus_options *options, struct aioevt_shm *bus, i
 	else
 		snprintf(why->text, sizeof(why->text), "%s",
 			 err == -EUSERS ? "every place is taken" :
-			 err == -EPROTO ? "the bus file is damaged" :
+			 err == -EPROTO ? "the bus file is damaged or truncated" :
 			 err == -ESTALE ? "the bus was removed" : strerror(-err));
 }
 

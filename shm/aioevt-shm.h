@@ -11,7 +11,7 @@
  * function lists, every one that takes a bus, an event, a listener or a sub may return
  *   -ECHILD  called in a child made by fork(); the child opens the bus for itself
  *   -ESTALE  the bus file was removed; close the bus and open it again
- *   -EPROTO  the bus file holds something no participant writes
+ *   -EPROTO  the bus file holds something no participant writes, or was truncated
  *
  * Threads: a struct aioevt_shm may be used by any number of threads at once. An event, a
  * listener (with its subs) and a walk belong to one thread at a time; open one for each
@@ -125,6 +125,17 @@ struct aioevt_shm_info {
 	uint64_t memory;		/* bytes the file takes, tables included */
 	uint32_t events_used, ports_used, listeners_used;
 };
+
+/*
+ * Be safe from others who truncate a bus file: install a handler for SIGBUS. When an access
+ * to a bus finds that its file was cut off, that bus is broken: the call that met it and all
+ * later ones on it return -EPROTO, and the program goes on. Without it the program is killed
+ * by SIGBUS, as with any mapped file. Any other SIGBUS goes to the handler that was there
+ * before this call, or has the effect it had. Good for all buses, open or not yet; calls after
+ * the first do nothing. A library leaves it to the program whether to call it. The program
+ * installs no handler for SIGBUS after it. Any thread. Returns 0.
+ */
+int aioevt_shm_guard_sigbus(void);
 
 /* What the bus was made with and how full it is. Returns 0. */
 int aioevt_shm_get_info(struct aioevt_shm *bus, struct aioevt_shm_info *ret_info);

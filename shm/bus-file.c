@@ -322,10 +322,13 @@ int bus_file_anonymous(const struct aioevt_shm_config *config, int *ret_fd,
 	int fd, err;
 
 	layout_from_config(config, &lo);
-	fd = memfd_create("aioevt", MFD_CLOEXEC);
+	fd = memfd_create("aioevt", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
 	err = fill(fd, &lo);
+	/* Nobody shall cut it off, nor forbid to write to it. A file with a name has no seals. */
+	if (!err && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		err = -errno;
 	if (err < 0) {
 		close(fd);
 		return err;

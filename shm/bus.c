@@ -12,21 +12,24 @@
 #include "cancel.h"
 #include "clock.h"
 #include "fork.h"
+#include "guard.h"
 #include "port.h"
 
 static void unmap(struct aioevt_shm *bus)
 {
 	/* A forked child has no mappings, and something else may be there: bus_map() */
 	if (bus->base && *bus->alive)
-		munmap(bus->base, bus->lo.tables_end);
+		bus_unmap(bus->base, bus->lo.tables_end, bus->guard);
 	fork_guard_free(bus->alive);
 	free(bus->maps);
 	pthread_mutex_destroy(&bus->lock);
 	free(bus);
 }
 
-void *bus_map(const struct aioevt_shm *bus, uint64_t offset, uint64_t size)
+void *bus_map(struct aioevt_shm *bus, uint64_t offset, uint64_t size,
+	      struct guard **ret_guard)
 {
+	struct guard *guard;
 	void *p;
 
 	if (size > SIZE_MAX / 2)
@@ -35,12 +38,24 @@ void *bus_map(const struct aioevt_shm *bus, uint64_t offset, uint64_t size)
 	if (p == MAP_FAILED)
 		return NULL;
 	madvise(p, size, MADV_DONTFORK);
+	guard = guard_take(p, size, &bus->stale);
+	if (!guard) {
+		munmap(p, size);
+		return NULL;
+	}
+	*ret_guard = guard;
 	return p;
+}
+
+void bus_unmap(void *p, uint64_t size, struct guard *guard)
+{
+	guard_drop(guard);
+	munmap(p, size);
 }
 
 static int map_tables(struct aioevt_shm *bus)
 {
-	void *p = bus_map(bus, 0, bus->lo.tables_end);
+	void *p = bus_map(bus, 0, bus->lo.tables_end, &bus->guard);
 
 	if (!p)
 		return -ENOMEM;
@@ -159,14 +174,26 @@ void bus_unlock(struct aioevt_shm *bus)
 
 int bus_check(struct aioevt_shm *bus)
 {
+	uint32_t stale;
+
 	if (!*bus->alive)
 		return -ECHILD;
+	/* bus_ok:E  relaxed: as bus_ok:C */
+	stale = atomic_load_explicit(&bus->stale, memory_order_relaxed);
+	if (stale)
+		return -(int)stale;
 	/* bus_ok:D  relaxed: as bus_ok:B */
-	if (atomic_load_explicit(&bus->header->removed, memory_order_relaxed) ||
-	    /* bus_ok:E  relaxed: as bus_ok:C */
-	    atomic_load_explicit(&bus->stale, memory_order_relaxed))
-		return -ESTALE;
-	return 0;
+	if (atomic_load_explicit(&bus->header->removed, memory_order_relaxed))
+		return bus_result(bus, -ESTALE);
+	return bus_result(bus, 0);
+}
+
+/* Cut off, perhaps filled up again with nothing? The size comes first: to look is a fault. */
+static bool is_truncated(struct aioevt_shm *bus, const struct stat *st)
+{
+	return (uint64_t)st->st_size < bus->lo.tables_end ||
+	       /* bus_ok:J  relaxed: constant, but in a file that is no bus any more */
+	       atomic_load_explicit(&bus->header->magic, memory_order_relaxed) != BUS_MAGIC;
 }
 
 void bus_recheck(struct aioevt_shm *bus, uint64_t now)
@@ -176,9 +203,14 @@ void bus_recheck(struct aioevt_shm *bus, uint64_t now)
 
 	/* bus_ok:F  relaxed: a hint, as bus_ok:A */
 	atomic_store_explicit(&bus->checked, now, memory_order_relaxed);
-	if (!bus->anonymous && !fstat(bus->fd, &st) && !st.st_nlink)
-		/* bus_ok:G  relaxed: as bus_ok:C */
-		atomic_store_explicit(&bus->stale, 1, memory_order_relaxed);
+	if (!fstat(bus->fd, &st)) {
+		if (is_truncated(bus, &st))
+			/* bus_ok:K  relaxed: as bus_ok:C */
+			atomic_store_explicit(&bus->stale, EPROTO, memory_order_relaxed);
+		else if (!bus->anonymous && !st.st_nlink)
+			/* bus_ok:G  relaxed: as bus_ok:C */
+			atomic_store_explicit(&bus->stale, ESTALE, memory_order_relaxed);
+	}
 	errno = saved_errno;
 }
 
@@ -189,17 +221,18 @@ uint64_t bus_memory(const struct aioevt_shm *bus)
 	return fstat(bus->fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
-/* Tell those who have it mapped. The file has been checked to be a bus. */
+/*
+ * Tell those who have it mapped, or they notice within a second. Not by a mapping: the file
+ * may be cut off meanwhile. Any byte of the word that is not zero will do.
+ */
 static void set_removed(int fd)
 {
-	struct bus_header *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED,
-				    fd, 0);
+	const uint32_t removed = 1;
+	const off_t at = offsetof(struct bus_header, removed);
 
-	if (h == MAP_FAILED)
-		return;			/* they notice within a second */
-	/* bus_ok:H  relaxed: as bus_ok:B */
-	atomic_store_explicit(&h->removed, 1, memory_order_relaxed);
-	munmap(h, sizeof(*h));
+	if (!bus_file_limit((uint64_t)at + sizeof(removed)))
+		while (pwrite(fd, &removed, sizeof(removed), at) < 0 && errno == EINTR)
+			;
 }
 
 static int unlink_bus(const char *name)

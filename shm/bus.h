@@ -2,6 +2,7 @@
 #ifndef AIOEVT_BUS_H
 #define AIOEVT_BUS_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -10,6 +11,7 @@
 #include "layout.h"
 
 struct event_map;
+struct guard;
 
 /* An attached bus: what a process knows about it. */
 struct aioevt_shm {
@@ -17,11 +19,12 @@ struct aioevt_shm {
 	unsigned char *base;		/* the tables, mapped */
 	struct bus_header *header;
 	struct port *port;		/* mine */
+	struct guard *guard;		/* of the tables */
 	const volatile uint32_t *alive;	/* 0 in a forked child (MADV_WIPEONFORK) */
 	uint32_t port_index;
 	int fd;				/* of my own open file description: holds my lock */
 	bool anonymous;
-	_Atomic uint32_t stale;		/* the file was seen to be unlinked */
+	_Atomic uint32_t stale;		/* ESTALE: seen to be unlinked; EPROTO: to be cut off */
 	_Atomic uint64_t checked;	/* when the file was last looked at */
 
 	pthread_mutex_t lock;		/* opening and closing in this process; see bus_lock() */
@@ -45,11 +48,20 @@ void bus_unlock(struct aioevt_shm *bus);
 /*
  * Map a part of the file, NULL if that fails. A forked child does not inherit it: a mapping
  * keeps the open file description, and with it the lock that says that my port is alive.
+ * The guard is of that mapping, see guard.c.
  */
-void *bus_map(const struct aioevt_shm *bus, uint64_t offset, uint64_t size);
+void *bus_map(struct aioevt_shm *bus, uint64_t offset, uint64_t size,
+	      struct guard **ret_guard);
+void bus_unmap(void *p, uint64_t size, struct guard *guard);
 
-/* Fail with -ECHILD in a forked child, with -ESTALE on a removed bus. */
+/* Fail with -ECHILD in a forked child, -ESTALE on a removed bus, -EPROTO on a truncated one. */
 int bus_check(struct aioevt_shm *bus);
+
+/*
+ * What a call returns that got @r: -EPROTO instead if it may have read, or written to, what
+ * guard.c put in place of a truncated file.
+ */
+static inline int bus_result(struct aioevt_shm *bus, int r);
 
 /* The same for the hot path: false means ask bus_check() why. @now in ns, any clock. */
 static inline bool bus_ok(struct aioevt_shm *bus, uint64_t now);
@@ -122,6 +134,14 @@ static inline void bus_raise(_Atomic uint32_t *mark, uint32_t least)
 	while (n < least && !atomic_compare_exchange_weak_explicit(mark, &n, least,
 				memory_order_seq_cst, memory_order_seq_cst))
 		;
+}
+
+static inline int bus_result(struct aioevt_shm *bus, int r)
+{
+	/* bus_ok:I  relaxed: set by this thread, or before it could see anything else; pairs
+	 * with mend:A */
+	return __builtin_expect(atomic_load_explicit(&bus->stale, memory_order_relaxed) ==
+				EPROTO, 0) ? -EPROTO : r;
 }
 
 static inline bool bus_ok(struct aioevt_shm *bus, uint64_t now)

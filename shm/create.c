@@ -60,11 +60,13 @@ static void take_census(struct aioevt_shm *bus, struct census *ret_census)
 		}
 		if (event_phase(state) != EVENT_FREE)
 			c.bytes += ring_bytes(bus, bus_event(bus, i));
-		else if (c.free_index == bus->lo.n_events)
+		else if (c.free_index == bus->lo.n_events && !bus->maps[i])
 			c.free_index = i;
 	}
-	if (c.free_index == bus->lo.n_events && used < bus->lo.n_events)
-		c.free_index = used;
+	/* What I have open is not free, whatever a scribbled table says. */
+	for (uint32_t i = used; c.free_index == bus->lo.n_events && i < bus->lo.n_events; i++)
+		if (!bus->maps[i])
+			c.free_index = i;
 	*ret_census = c;
 }
 

@@ -180,13 +180,12 @@ static int emit(struct emission *em)
 		err = em->size <= ev->bus->lo.inline_size ? emit_inline(em) : emit_large(em);
 		if (__builtin_expect(!err, 1)) {
 			listeners_ring(ev->bus, ev->map->ref.index);
-			return 0;
+			return bus_result(ev->bus, 0);
 		}
-		if (err != -EPIPE)
-			return err;
-		err = event_follow(ev);
+		if (err == -EPIPE)
+			err = event_follow(ev);
 		if (err < 0)
-			return err;
+			return bus_result(ev->bus, err);
 	}
 	return -EPROTO;
 }

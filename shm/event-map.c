@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,23 +49,25 @@ static int map_region(struct event_map *map, unsigned k, uint64_t word)
 	struct aioevt_shm *bus = map->bus;
 	uint64_t size = event_region_size(bus, word, k == 0);
 	struct ring *ring = &map->ring[k];
+	struct guard *guard;
 	unsigned char *p;
 	int err;
 
 	if (!word_is_sane(bus, word, size))
 		return -EPROTO;
-	p = bus_map(bus, ring_offset(word), size);
+	p = bus_map(bus, ring_offset(word), size, &guard);
 	if (!p)
 		return -ENOMEM;
 	err = ring_view(&bus->lo, (void *)(p + (k ? 0 : bus->lo.ctl_size)),
 			ring_offset(word) + (k ? 0 : bus->lo.ctl_size), ring_depth(word),
 			ring);
 	if (err < 0) {
-		munmap(p, size);
+		bus_unmap(p, size, guard);
 		return err;
 	}
 	ring->mapping = p;
 	ring->mapping_size = size;
+	ring->guard = guard;
 	if (!k) {
 		map->ctl = (void *)p;
 		map->cursors = (void *)(p + bus->lo.ctl_size - bus->lo.n_listeners * 8);
@@ -126,7 +127,8 @@ void event_map_free(struct event_map *map)
 {
 	for (unsigned k = 0; k < MAX_RINGS; k++)
 		if (map->ring[k].mapping)
-			munmap(map->ring[k].mapping, map->ring[k].mapping_size);
+			bus_unmap(map->ring[k].mapping, map->ring[k].mapping_size,
+				  map->ring[k].guard);
 	free(map);
 }
 
@@ -183,7 +185,9 @@ int event_map_get(struct aioevt_shm *bus, struct event_ref ref, struct event_map
 	int err;
 
 	if (!event_map_is_held(bus, ref)) {
-		err = event_map_new(bus, ref, &bus->maps[ref.index]);
+		/* An event that is open keeps its place: a scribbled generation. */
+		err = bus->maps[ref.index] ? -EPROTO :
+		      event_map_new(bus, ref, &bus->maps[ref.index]);
 		if (err < 0) {
 			registry_unuse(bus, ref.index);
 			return err;

@@ -73,6 +73,10 @@ int aioevt_shm_event_open(struct aioevt_shm *bus, const char *name, uint32_t fla
 	err = resolve(ev, &ev->map);
 	if (!err && !(flags & AIOEVT_SHM_EXISTING))
 		ev->map->was_used = true;
+	if (!err && bus_result(bus, 0) < 0) {
+		event_map_put(ev->map);
+		err = -EPROTO;
+	}
 	bus_unlock(bus);
 	if (err < 0) {
 		free(ev);
@@ -180,7 +184,7 @@ int aioevt_shm_event_grow(struct aioevt_shm_event *ev, uint32_t depth)
 	}
 	if (!err)
 		use_last_ring(ev);
-	return err;
+	return bus_result(ev->bus, err);
 }
 
 int aioevt_shm_event_remove(struct aioevt_shm *bus, const char *text)
@@ -204,7 +208,7 @@ int aioevt_shm_event_remove(struct aioevt_shm *bus, const char *text)
 		r = -ENOENT;
 	}
 	bus_unlock(bus);
-	return r;
+	return bus_result(bus, r);
 }
 
 int aioevt_shm_event_next(struct aioevt_shm *bus, uint32_t *walk, char *ret_name)
@@ -223,10 +227,10 @@ int aioevt_shm_event_next(struct aioevt_shm *bus, uint32_t *walk, char *ret_name
 		if (registry_state(bus, i) != state || name_unpack(&name, ret_name) < 0)
 			continue;	/* gone meanwhile, or scribbled on */
 		*walk = i + 1;
-		return 1;
+		return bus_result(bus, 1);
 	}
 	*walk = bus->lo.n_events;
-	return 0;
+	return bus_result(bus, 0);
 }
 
 /* ---- looking ---------------------------------------------------------------------- */
@@ -318,6 +322,8 @@ int aioevt_shm_event_get_info(struct aioevt_shm_event *ev,
 	info.depth = event_map_last(map)->depth;
 	info.n_listeners = count_listeners(map);
 	describe_slowest(map, &info);
-	*ret_info = info;
-	return 0;
+	err = bus_result(ev->bus, 0);
+	if (!err)
+		*ret_info = info;
+	return err;
 }

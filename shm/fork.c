@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bus.h"
+#include "guard.h"
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct aioevt_shm *list;
@@ -15,10 +16,12 @@ static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
 static void before_fork(void)
 {
 	pthread_mutex_lock(&list_lock);
+	guard_before_fork();
 }
 
 static void after_fork_parent(void)
 {
+	guard_after_fork();
 	pthread_mutex_unlock(&list_lock);
 }
 
@@ -31,6 +34,7 @@ static void after_fork_child(void)
 		bus->prev = NULL;
 	}
 	list = NULL;
+	guard_after_fork();
 	pthread_mutex_unlock(&list_lock);
 }
 

@@ -48,5 +48,5 @@ int aioevt_shm_get_info(struct aioevt_shm *bus, struct aioevt_shm_info *ret_info
 		.events_used = count_events(bus), .ports_used = count_ports(bus),
 		.listeners_used = count_listeners(bus),
 	};
-	return 0;
+	return bus_result(bus, 0);
 }

@@ -71,7 +71,7 @@ int aioevt_shm_listener_new(struct aioevt_shm *bus,
 		return -ENOMEM;
 	l->bus = bus;
 	l->by_event = calloc(bus->lo.n_events, sizeof(*l->by_event));
-	err = l->by_event ? listener_take(bus, &l->index) : -ENOMEM;
+	err = l->by_event ? bus_result(bus, listener_take(bus, &l->index)) : -ENOMEM;
 	if (err == -EUSERS) {
 		bus_lock(bus);
 		if (port_reap_all(bus))
@@ -198,16 +198,20 @@ static int poll_subs(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_
 			sub_idle(sub);
 		}
 	}
-	return err;
+	return bus_result(l->bus, err);
 }
 
 /* Once a second: what no wake tells. */
 static int recheck(struct aioevt_shm_listener *l, uint64_t now)
 {
 	struct aioevt_shm_sub *sub;
+	int err;
 
 	l->recheck_at = now + RECHECK_NS;
 	bus_recheck(l->bus, clock_ns(CLOCK_REALTIME_COARSE));
+	err = bus_check(l->bus);
+	if (err < 0)
+		return err;
 	TAILQ_FOREACH(sub, &l->subs, all)
 		if (sub_peek(sub))
 			sub_mark_ready(sub);
@@ -401,5 +405,6 @@ int aioevt_shm_wait(struct aioevt_shm_listener *l, uint64_t deadline,
 		return wait_slow(l, deadline, ret_sub);
 	if (r > 0)
 		l->batch = 0;
-	return r < 0 ? r : r ? 0 : -ETIMEDOUT;
+	r = r < 0 ? r : r ? 0 : -ETIMEDOUT;
+	return bus_result(l->bus, r);
 }

@@ -247,9 +247,10 @@ int aioevt_shm_listen(struct aioevt_shm_listener *l, const char *pattern, uint32
 	if (kind < 0 || flags & ~AIOEVT_SHM_RELIABLE || from > AIOEVT_SHM_FROM_TIME)
 		return -EINVAL;
 	if (!kind)
-		return listen_name(l, pattern, 0, flags, from, from_value, ret_sub);
-	err = listen_pattern(l, pattern, flags, from, from_value);
-	if (!err && ret_sub)
+		err = listen_name(l, pattern, 0, flags, from, from_value, ret_sub);
+	else
+		err = listen_pattern(l, pattern, flags, from, from_value);
+	if (!err && kind && ret_sub)
 		*ret_sub = NULL;
-	return err;
+	return bus_result(l->bus, err);
 }

@@ -245,5 +245,5 @@ int aioevt_shm_read(struct aioevt_shm_sub *sub, struct aioevt_shm_record *record
 		publish_some(sub);	/* after an error there may be no ring */
 	l->streak += n;
 	l->batch += n;
-	return n ? (int)n : r;
+	return bus_result(l->bus, n ? (int)n : r);
 }

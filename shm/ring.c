@@ -210,6 +210,8 @@ int ring_next(struct aioevt_shm *bus, const struct ring *r, struct claim *ret_cl
 		seq = head_seq(head);
 		lap = ring_lap(r, seq);
 		slot = ring_slot(r, seq);
+		if (__builtin_expect(seq < r->base, 0))
+			return -EPROTO;		/* a truncated file is zeros */
 		/* ring_next:B  acquire, pairs with ring_claim:A, ring_commit:A,
 		 * ring_give_back:A */
 		old = atomic_load_explicit(&slot->state, memory_order_acquire);
@@ -347,6 +349,8 @@ int ring_frontier(const struct ring *r, uint64_t *ret_seq)
 		/* ring_frontier:A  seq_cst, pairs with ring_next:A, ring_step:A */
 		head = atomic_load_explicit(&r->header->head, memory_order_seq_cst);
 		seq = head_seq(head);
+		if (seq < r->base)
+			return -EPROTO;
 		/* ring_frontier:B  acquire, pairs with ring_claim:A */
 		state = atomic_load_explicit(&ring_slot(r, seq)->state, memory_order_acquire);
 		if (slot_lap(state) < ring_lap(r, seq) || !state ||

@@ -7,6 +7,8 @@
 
 #include "layout.h"
 
+struct guard;
+
 /*
  * One process's view of a mapped ring. Everything that decides where to read or write was
  * copied from the file once and checked; only slots and head are read again.
@@ -20,6 +22,7 @@ struct ring {
 	uint32_t n_bodies;
 	void *mapping;
 	size_t mapping_size;
+	struct guard *guard;
 };
 
 /* ---- the words, see ring.c ------------------------------------------------------- */

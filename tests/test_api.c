@@ -10,7 +10,8 @@
 	F(aioevt_shm_close) F(aioevt_shm_config_check) F(aioevt_shm_emit) \
 	F(aioevt_shm_emit_wait) F(aioevt_shm_event_close) F(aioevt_shm_event_get_info) \
 	F(aioevt_shm_event_grow) F(aioevt_shm_event_next) F(aioevt_shm_event_open) \
-	F(aioevt_shm_event_remove) F(aioevt_shm_get_info) F(aioevt_shm_listen) \
+	F(aioevt_shm_event_remove) F(aioevt_shm_get_info) F(aioevt_shm_guard_sigbus) \
+	F(aioevt_shm_listen) \
 	F(aioevt_shm_listener_free) F(aioevt_shm_listener_lost_events) \
 	F(aioevt_shm_listener_new) F(aioevt_shm_listener_set_spin) \
 	F(aioevt_shm_listener_wake) \
@@ -93,6 +94,8 @@ static void test_end_to_end(void)
 	uint32_t walk = 0;
 	size_t offset;
 
+	check_eq(aioevt_shm_guard_sigbus(), 0);
+	check_eq(aioevt_shm_guard_sigbus(), 0);
 	check_eq(aioevt_shm_config_check(&config, &why, &min, &max), 0);
 	check(aioevt_shm_path(NULL, text, sizeof(text)) > 0);
 	bus = bus_open(&config);

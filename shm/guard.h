@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AIOEVT_GUARD_H
+#define AIOEVT_GUARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct guard;
+
+/*
+ * From now on the @size bytes mapped at @p are a bus's: a SIGBUS in them stores EPROTO into
+ * *@broken, if aioevt_shm_guard_sigbus() was called. NULL: no memory. guard_drop() comes
+ * before munmap(2) and takes NULL.
+ */
+struct guard *guard_take(void *p, size_t size, _Atomic uint32_t *broken);
+void guard_drop(struct guard *guard);
+
+/* Around fork(2), in the parent before, and in both after it. */
+void guard_before_fork(void);
+void guard_after_fork(void);
+
+#endif
