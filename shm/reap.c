@@ -78,18 +78,22 @@ static int reap_events(struct aioevt_shm *bus, uint32_t p)
 	return 0;
 }
 
-/* A listener that had patterns may rest on events that it did not have open: rest.c. */
+/*
+ * A listener that has, or had, patterns may rest on events that it did not have open: rest.c.
+ * Its bit among the patterns does not tell: it is cleared first, while the listener goes.
+ */
 static void reap_resting(struct aioevt_shm *bus, uint32_t l)
 {
 	uint64_t bit = bit_of(l);
 
-	/* reap_resting:A  relaxed: a dead port's bit does not change */
-	if (!(atomic_load_explicit(&bus_patterns(bus)[l / 64], memory_order_relaxed) & bit))
-		return;
-	for (uint32_t i = 0; i < bus_events_used(bus); i++)
-		/* reap_resting:B  release, pairs with listeners_ring:B */
-		atomic_fetch_and_explicit(&bus_event(bus, i)->listeners[l / 64], ~bit,
-					  memory_order_release);
+	for (uint32_t i = 0; i < bus_events_used(bus); i++) {
+		_Atomic uint64_t *word = &bus_event(bus, i)->listeners[l / 64];
+
+		/* reap_resting:A  relaxed: a dead port's bit does not change */
+		if (atomic_load_explicit(word, memory_order_relaxed) & bit)
+			/* reap_resting:B  release, pairs with listeners_ring:B */
+			atomic_fetch_and_explicit(word, ~bit, memory_order_release);
+	}
 }
 
 /* Its listeners: no event has their bits after this. */
