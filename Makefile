@@ -4,6 +4,7 @@
 #   make demo       install what is missing, build, show one process wake another
 #   make check      install what is missing, run every test (about 5 minutes)
 #   make bench      measure, with the machine's raw limits beside (2 minutes)
+#   make soak       all at random, killed and stopped, 10 minutes; SOAK_SECONDS= to choose
 #   make install    DESTDIR= PREFIX=/usr/local;  make uninstall
 #   make clean
 #
@@ -41,6 +42,7 @@ shm_obj := $(patsubst %.c,$(B)/%.o,$(wildcard shm/*.c))
 lib_obj := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
 cli_obj := $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
 bench_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/bench/true.c,$(wildcard tests/bench/*.c)))
+soak_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/soak/*.c))
 tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 
 # Debian has libcbor as a shared library only; what can be linked statically is, because
@@ -48,7 +50,7 @@ tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
-.PHONY: all demo check bench install uninstall clean deps tests-built FORCE
+.PHONY: all demo check bench soak install uninstall clean deps tests-built FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -87,11 +89,14 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libaioevt-shm.a
 $(B)/tests/bench/bench: $(bench_obj) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
+$(B)/tests/soak/soak: $(soak_obj) $(B)/libaioevt-shm.a
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^
+
 $(B)/tests/bench/bench-true: tests/bench/true.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-tests-built: all $(tests)
+tests-built: all $(tests) $(B)/tests/soak/soak
 
 FORCE:
 
@@ -110,6 +115,10 @@ check: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all $(B)/tests/bench/bench $(B)/tests/bench/bench-true
 	$(Q)AIOEVT=$(B)/aioevt BENCH_TRUE=$(B)/tests/bench/bench-true $(B)/tests/bench/bench $(BENCH_ARGS)
+
+soak: deps
+	$(Q)$(MAKE) --no-print-directory $(B)/tests/soak/soak
+	$(Q)nice $(B)/tests/soak/soak
 
 # ---- installing ------------------------------------------------------------------------
 
