@@ -104,6 +104,41 @@ static int emit_inline(struct emission *em)
 	return 0;
 }
 
+/*
+ * Fill in my slot and put the body into it, and undo that. Whoever claims the slot after me, if
+ * I am killed in between, goes by its size to know what memory its body has: so at each point
+ * the size is that of the larger of the two.
+ */
+static void fill_and_link(struct emission *em, struct claim *c, struct body *body)
+{
+	struct aioevt_shm_event *ev = em->ev;
+	bool shrinks = body->old_size > em->size;
+
+	if (!shrinks)
+		ring_fill(ev->ring, c, em->time, em->data, em->size);
+	body_link(ev->bus, ev->ring, c->slot, body);
+	if (shrinks)
+		ring_fill(ev->ring, c, em->time, em->data, em->size);
+}
+
+static void restore_size(struct claim *c, const struct body *body)
+{
+	/* ring_fill:F  release, pairs with ring_copy:B */
+	atomic_store_explicit(&c->slot->size, body->old_size, memory_order_release);
+}
+
+static void unlink_body(struct emission *em, struct claim *c, const struct body *body)
+{
+	struct aioevt_shm_event *ev = em->ev;
+	bool shrank = body->old_size > em->size;
+
+	if (shrank)
+		restore_size(c, body);
+	body_unlink(ev->bus, ev->ring, c->slot, body);
+	if (!shrank)
+		restore_size(c, body);
+}
+
 /* With the payload in @body: as emit_inline, but that the body goes into the slot. */
 static int emit_linked(struct emission *em, struct body *body)
 {
@@ -116,14 +151,10 @@ static int emit_linked(struct emission *em, struct body *body)
 		if (err < 0)
 			return err;
 		body->old_size = old_size(&c);
-		ring_fill(ev->ring, &c, em->time, em->data, em->size);
-		body_link(ev->bus, ev->ring, c.slot, body);
+		fill_and_link(em, &c, body);
 		if (ring_commit(ev->ring, &c))
 			return 0;
-		body_unlink(ev->bus, ev->ring, c.slot, body);
-		/* The next one here shall know what is linked.
-		 * ring_fill:F  release, pairs with ring_copy:B */
-		atomic_store_explicit(&c.slot->size, body->old_size, memory_order_release);
+		unlink_body(em, &c, body);
 		ring_give_back(&c);
 	}
 }
