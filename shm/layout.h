@@ -95,9 +95,11 @@ struct port {
 	_Atomic uint64_t pending_size;
 	_Atomic uint32_t pid;			/* for people to read */
 	uint32_t pad;
-	uint64_t reserved[4];
+	_Atomic uint64_t since;			/* ns, CLOCK_REALTIME: its owner came, or left */
+	uint64_t reserved[3];
 	_Atomic uint64_t using[];		/* events held open: they may not go */
 };
+static_assert(offsetof(struct port, since) == 32, "layout");
 static_assert(offsetof(struct port, using) == 64, "layout");
 
 struct listener {

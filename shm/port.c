@@ -40,9 +40,9 @@
 #include "clock.h"
 #include "reap.h"
 
-#define FREE	0u
-#define TAKEN	1u
-#define DEAD	2u
+#define FREE	PORT_FREE
+#define TAKEN	PORT_TAKEN
+#define DEAD	PORT_DEAD
 
 #define MAX_PROBES	8u	/* dead ports looked for by each attach */
 
@@ -91,11 +91,21 @@ static void unlock_byte(int fd, uint64_t byte)
 }
 
 /* Would a read lock be granted? A reader's lock fakes no presence that way. */
-static bool is_present(int fd, uint32_t p)
+static bool is_locked(int fd, uint64_t byte)
 {
 	struct flock fl = { .l_type = F_RDLCK };
 
-	return lock_call(fd, F_OFD_GETLK, &fl, LOCK_BASE + p) < 0 || fl.l_type != F_UNLCK;
+	return lock_call(fd, F_OFD_GETLK, &fl, byte) < 0 || fl.l_type != F_UNLCK;
+}
+
+bool port_is_present(int fd, uint32_t p)
+{
+	return is_locked(fd, LOCK_BASE + p);
+}
+
+bool port_is_handled(int fd, uint32_t p)
+{
+	return is_locked(fd, LOCK_RIGHT + p);
 }
 
 static uint64_t load_state(struct aioevt_shm *bus, uint32_t p)
@@ -115,7 +125,7 @@ bool port_is_dead(struct aioevt_shm *bus, uint32_t p)
 	state = load_state(bus, p);
 	if (phase_of(state) != TAKEN)
 		return true;		/* what a free port tagged was cleaned, or is junk */
-	if (is_present(bus->fd, p))
+	if (port_is_present(bus->fd, p))
 		return false;
 	/* port_is_dead:B  seq_cst, pairs with port_is_dead:A */
 	if (atomic_compare_exchange_strong(&bus_port(bus, p)->state, &state,
@@ -196,6 +206,8 @@ static int take(struct aioevt_shm *bus, uint32_t p)
 	bus_raise(&bus->header->ports_hw, p + 1);
 	/* port_take:A  relaxed: for people to read */
 	atomic_store_explicit(&port->pid, (uint32_t)getpid(), memory_order_relaxed);
+	/* port_take:C  relaxed: for people to read, and for who removes unused buses */
+	atomic_store_explicit(&port->since, clock_ns(CLOCK_REALTIME), memory_order_relaxed);
 	/* port_take:B  release, pairs with port_is_dead:A */
 	atomic_store_explicit(&port->state,
 			      with_phase(next_generation(load_state(bus, p)), TAKEN),
@@ -250,6 +262,9 @@ void port_release(struct aioevt_shm *bus)
 	/* port_release:B  relaxed: this thread is the last to use the bus */
 	bool clean = !atomic_load_explicit(&bus->n_handles, memory_order_relaxed);
 
+	/* port_release:C  relaxed: as port_take:C */
+	atomic_store_explicit(&bus->port->since, clock_ns(CLOCK_REALTIME),
+			      memory_order_relaxed);
 	/* What the caller forgot to close is reaped by the next who comes by.
 	 * port_release:A  release, pairs with port_is_dead:A */
 	atomic_store_explicit(&bus->port->state,

@@ -7,6 +7,11 @@
 
 struct aioevt_shm;
 
+/* The phases of a port, the low byte of its state; see port.c. */
+#define PORT_FREE	0u
+#define PORT_TAKEN	1u
+#define PORT_DEAD	2u
+
 /* Take a port for this bus and lock it. Returns 0, or -EUSERS, or the error of the lock. */
 int port_take(struct aioevt_shm *bus);
 
@@ -18,6 +23,13 @@ void port_release(struct aioevt_shm *bus);
  * costs a system call unless it was declared dead already. Async-signal-safe.
  */
 bool port_is_dead(struct aioevt_shm *bus, uint32_t p);
+
+/*
+ * Of an open bus file, for who looks on: is the presence byte of @p locked, so that it has a
+ * live owner; and does somebody hold the right to take or clean it?
+ */
+bool port_is_present(int fd, uint32_t p);
+bool port_is_handled(int fd, uint32_t p);
 
 /* Clean up after @p if it is dead and nobody else is at it. Returns 1 if it did, 0. */
 int port_reap(struct aioevt_shm *bus, uint32_t p);
