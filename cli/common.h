@@ -96,5 +96,8 @@ static inline void event_closep(struct aioevt_shm_event **event)
 int emit_main(int argc, char **argv, const struct bus_options *bus);
 int wait_main(int argc, char **argv, const struct bus_options *bus);
 int list_main(int argc, char **argv, const struct bus_options *bus);
+int rm_main(int argc, char **argv, const struct bus_options *bus);
+int gc_main(int argc, char **argv, const struct bus_options *bus);
+int doctor_main(int argc, char **argv, const struct bus_options *bus);
 
 #endif

@@ -10,6 +10,9 @@ static const char doc[] =
 	"  emit NAME [ARG...] [KEY=VALUE...]   emit an event\n"
 	"  wait NAME... [-- COMMAND [ARG...]]  wait for an event and print it\n"
 	"  list [PATTERN]                      show the events of the bus\n"
+	"  rm EVENT... | --bus NAME            remove events, or a bus\n"
+	"  gc                                  remove the buses that nobody uses\n"
+	"  doctor                              say whether the bus is healthy\n"
 	"\n"
 	"\"aioevt COMMAND --help\" tells more about each.\n"
 	"\n"
@@ -26,6 +29,9 @@ static const struct {
 	{ "emit", emit_main },
 	{ "wait", wait_main },
 	{ "list", list_main },
+	{ "rm", rm_main },
+	{ "gc", gc_main },
+	{ "doctor", doctor_main },
 };
 
 struct invocation {
@@ -41,8 +47,8 @@ static command_fn find_command(const char *name)
 	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(commands[i].name, name))
 			return commands[i].run;
-	complain_usage("\"%s\" is none of the commands emit, wait, list; see aioevt --help",
-		       name);
+	complain_usage("\"%s\" is none of the commands emit, wait, list, rm, gc, doctor; see aioevt "
+		       "--help", name);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)

@@ -343,6 +343,115 @@ struct aioevt_shm_record {
 int aioevt_shm_read(struct aioevt_shm_sub *sub, struct aioevt_shm_record *records,
 		    unsigned n_records, void *buf, size_t size);
 
+/* ---- looking on ----------------------------------------------------------------- */
+
+enum aioevt_shm_port_state {
+	AIOEVT_SHM_PORT_ALIVE = 1,	/* its process holds it */
+	AIOEVT_SHM_PORT_DEAD = 2,	/* its process went; to be cleaned by who comes by */
+};
+
+struct aioevt_shm_port_look {
+	uint32_t port;
+	enum aioevt_shm_port_state state;
+	pid_t pid;			/* in its own PID namespace */
+	uint64_t since;			/* ns, CLOCK_REALTIME, when it attached; 0: unknown */
+	uint32_t n_events;		/* that it has open */
+	uint32_t n_listeners;
+};
+
+struct aioevt_shm_event_look {
+	char name[AIOEVT_SHM_NAME_MAX + 1];	/* empty if it has none (yet) */
+	const char *phase;		/* new, live, retiring, dead, gone */
+	uint32_t index;			/* of its place in the table */
+	uint32_t depth;			/* of its last ring */
+	uint32_t n_rings;
+	uint32_t n_listeners;
+	uint32_t n_reliable;
+	uint64_t n_records;		/* emitted since the event came into being */
+	uint64_t last_time;		/* ns, CLOCK_REALTIME; 0: no record is held */
+	uint64_t memory;		/* bytes of its rings */
+};
+
+/* A reliable reader. */
+struct aioevt_shm_reader_look {
+	size_t event;			/* which of events[] */
+	uint32_t listener;
+	uint32_t port;
+	pid_t pid;
+	int alive;			/* 0: it does not hold up anybody */
+	uint64_t lag;			/* records it has not read yet */
+};
+
+/* A number that was claimed and has not become a record. */
+struct aioevt_shm_slot_look {
+	size_t event;			/* which of events[] */
+	const char *phase;		/* writing, or pinned: it was given up by others */
+	uint64_t seq;			/* as a user counts */
+	uint32_t port;
+	pid_t pid;
+	int alive;			/* 0: the next who comes by frees it */
+};
+
+/* What is wrong, or worth to know. */
+struct aioevt_shm_finding {
+	const char *code;		/* a word or two-words; aioevt-doctor(1) lists them */
+	char text[240];			/* a line for people */
+};
+
+struct aioevt_shm_inspection {
+	char path[4224];
+	uint32_t version;		/* of the format */
+	int is_known;			/* 0: another version; nothing below is filled in */
+	int is_removed;			/* the file has no name any more */
+	uint32_t n_events_max, n_listeners_max, depth, inline_size, max_payload;
+	uint64_t ring_budget;		/* bytes */
+	uint64_t created;		/* ns, CLOCK_REALTIME */
+	uint64_t used;			/* the latest sign of use, likewise */
+	uint64_t file_size;		/* bytes; offsets are sparse, so it may be huge */
+	uint64_t memory;		/* bytes that the file takes, of these: */
+	uint64_t memory_tables, memory_rings, memory_bodies;
+	uint32_t n_alive;		/* ports with a live process */
+	uint32_t n_listeners;		/* taken */
+	size_t n_ports, n_events, n_readers, n_slots, n_problems, n_notes;
+	struct aioevt_shm_port_look *ports;		/* that are taken */
+	struct aioevt_shm_event_look *events;		/* by their place in the table */
+	struct aioevt_shm_reader_look *readers;
+	struct aioevt_shm_slot_look *slots;
+	struct aioevt_shm_finding *problems;		/* none: it is healthy */
+	struct aioevt_shm_finding *notes;
+	size_t n_unlisted;		/* findings of which there were too many */
+};
+
+/*
+ * Look at the bus @name, whether anybody uses it or not, without taking part in it: no
+ * port, no lock, nothing is written, and the file is not mapped. Nothing in the file can
+ * make this crash, and its time is bounded by the memory that the file takes. What looks
+ * wrong on a bus in use is looked at again, up to 3 times within a second, and counts only
+ * if it stays. Any thread. @flags is 0 or AIOEVT_SHM_GROUP, as for aioevt_shm_open(). Returns 0
+ * and what there is, to be freed with aioevt_shm_inspection_free(); or -EINVAL, -ENOENT,
+ * -EPERM, -EACCES, -ENOEXEC (no bus, or one of another build), -ENAMETOOLONG, -ENOMEM,
+ * -EMFILE, -ENFILE.
+ */
+int aioevt_shm_inspect(const char *name, uint32_t flags,
+		       struct aioevt_shm_inspection **ret_inspection);
+
+/* Free it. Takes NULL. Always returns NULL. */
+struct aioevt_shm_inspection *
+aioevt_shm_inspection_free(struct aioevt_shm_inspection *inspection);
+
+/* Flags of aioevt_shm_unlink_idle() */
+#define AIOEVT_SHM_DRY_RUN	(1u << 24)	/* only tell what would be done */
+
+/*
+ * Remove the bus @name if it is healthy, nobody is attached to it, and it shows no sign of
+ * use (aioevt_shm_inspection.used) for @idle_ns. Never makes another participant wait. Who
+ * attaches in the few instructions between the last look and the removal gets -ESTALE
+ * within a second, and what it emitted before is lost: see aioevt-gc(1). Returns 0, or 1 if
+ * it was removed and somebody had come at the last moment; or -EBUSY (in use), -EAGAIN
+ * (used too recently), -EPROTO (not healthy), or the errors of aioevt_shm_inspect().
+ */
+int aioevt_shm_unlink_idle(const char *name, uint64_t idle_ns, uint32_t flags);
+
 #ifdef __GNUC__
 #pragma GCC visibility pop
 #endif

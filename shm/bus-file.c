@@ -183,6 +183,22 @@ static int open_existing(const struct bus_path *path, uint32_t flags, int *ret_f
 	return err;
 }
 
+int bus_file_open_readonly(const struct bus_path *path, uint32_t flags, int *ret_fd)
+{
+	struct stat st;
+	int fd, err;
+
+	fd = open(path->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO || errno == ENODEV ? -EPERM : -errno;
+	err = fstat(fd, &st) < 0 ? -errno : check_owner(path, &st, flags);
+	if (err < 0)
+		close(fd);
+	else
+		*ret_fd = fd;
+	return err;
+}
+
 static int allocate(int fd, uint64_t size)
 {
 	int err;

@@ -23,6 +23,9 @@ int bus_path_resolve(const char *name, struct bus_path *ret_path);
 int bus_file_open(const struct bus_path *path, const struct aioevt_shm_config *config,
 		  uint32_t flags, int *ret_fd, struct layout *ret_layout);
 
+/* Open an existing one to look at it only. Its content was not checked. */
+int bus_file_open_readonly(const struct bus_path *path, uint32_t flags, int *ret_fd);
+
 /* A file with no name, for one process. */
 int bus_file_anonymous(const struct aioevt_shm_config *config, int *ret_fd,
 		       struct layout *ret_layout);

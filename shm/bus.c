@@ -225,7 +225,7 @@ uint64_t bus_memory(const struct aioevt_shm *bus)
  * Tell those who have it mapped, or they notice within a second. Not by a mapping: the file
  * may be cut off meanwhile. Any byte of the word that is not zero will do.
  */
-static void set_removed(int fd)
+void bus_set_removed(int fd)
 {
 	const uint32_t removed = 1;
 	const off_t at = offsetof(struct bus_header, removed);
@@ -250,7 +250,7 @@ static int unlink_bus(const char *name)
 	if (unlink(path.path) < 0)
 		err = -errno;
 	else
-		set_removed(fd);
+		bus_set_removed(fd);
 	close(fd);
 	return err;
 }

@@ -69,6 +69,12 @@ static inline bool bus_ok(struct aioevt_shm *bus, uint64_t now);
 /* Look whether the file is still there. */
 void bus_recheck(struct aioevt_shm *bus, uint64_t now);
 
+/*
+ * Tell those who have it mapped that the file was removed. It was opened for writing and has
+ * been checked to be a bus.
+ */
+void bus_set_removed(int fd);
+
 /* Bytes of memory that the file takes. */
 uint64_t bus_memory(const struct aioevt_shm *bus);
 

@@ -14,7 +14,7 @@ run_option_error() {
 @test "0: help, usage and version, on standard output" {
 	local i
 
-	for i in "" emit wait list; do
+	for i in "" emit wait list rm gc doctor; do
 		# shellcheck disable=SC2086
 		run_aioevt $i --help
 		expect_match "stdout" "$output" "Usage: aioevt${i:+ $i} *Exit status*"
@@ -199,7 +199,7 @@ run_limited() {
 @test "64: no command, or none that there is" {
 	run_usage
 	run_usage emitt
-	expect_match "stderr" "$errors" '*"emitt"*emit, wait, list*'
+	expect_match "stderr" "$errors" '*"emitt"*emit, wait, list, rm, gc, doctor;*'
 	run_option_error --no-such-option
 }
 

@@ -11,14 +11,14 @@
 	F(aioevt_shm_emit_wait) F(aioevt_shm_event_close) F(aioevt_shm_event_get_info) \
 	F(aioevt_shm_event_grow) F(aioevt_shm_event_next) F(aioevt_shm_event_open) \
 	F(aioevt_shm_event_remove) F(aioevt_shm_get_info) F(aioevt_shm_guard_sigbus) \
-	F(aioevt_shm_listen) \
+	F(aioevt_shm_inspect) F(aioevt_shm_inspection_free) F(aioevt_shm_listen) \
 	F(aioevt_shm_listener_free) F(aioevt_shm_listener_lost_events) \
 	F(aioevt_shm_listener_new) F(aioevt_shm_listener_set_spin) \
 	F(aioevt_shm_listener_wake) \
 	F(aioevt_shm_name_check) F(aioevt_shm_open) F(aioevt_shm_path) \
 	F(aioevt_shm_pattern_check) F(aioevt_shm_pattern_match) F(aioevt_shm_read) \
 	F(aioevt_shm_sub_close) F(aioevt_shm_sub_data) F(aioevt_shm_sub_name) \
-	F(aioevt_shm_sub_set_data) F(aioevt_shm_unlink) F(aioevt_shm_wait)
+	F(aioevt_shm_sub_set_data) F(aioevt_shm_unlink) F(aioevt_shm_unlink_idle) F(aioevt_shm_wait)
 
 static const struct {
 	const char *name;
@@ -83,6 +83,7 @@ static void test_end_to_end(void)
 	struct aioevt_shm_config config = AIOEVT_SHM_CONFIG_INIT;
 	struct aioevt_shm_event_info event_info;
 	struct aioevt_shm_listener *listener;
+	struct aioevt_shm_inspection *seen = NULL;
 	struct aioevt_shm_record record;
 	struct aioevt_shm_sub *sub, *got = NULL;
 	struct aioevt_shm_event *event;
@@ -136,7 +137,12 @@ static void test_end_to_end(void)
 	aioevt_shm_listener_free(listener);
 	aioevt_shm_event_close(event);
 	check_eq(aioevt_shm_event_remove(bus, "a.b"), 0);
+	check_eq(aioevt_shm_inspect(NULL, 0, &seen), 0);
+	check_eq(seen->n_problems, 0);
+	check(!aioevt_shm_inspection_free(seen));
+	check_eq(aioevt_shm_unlink_idle(NULL, 0, 0), -EBUSY);
 	aioevt_shm_close(bus);
+	check_eq(aioevt_shm_unlink_idle(NULL, 0, AIOEVT_SHM_DRY_RUN), 0);
 	check_eq(aioevt_shm_unlink(NULL), 0);
 }
 

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* aioevt gc */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "duration.h"
+
+static const char doc[] =
+	"Remove the buses of this user that nobody is attached to and that were not used for a "
+	"day; print the name of each, sorted.\v"
+	"A bus is used by attaching to it, as every aioevt command does, by leaving it and by "
+	"emitting. The records that it holds go with it. What is damaged, of another "
+	"version, or not what a bus of this user is, stays, with a line on standard error; "
+	"aioevt doctor tells more. AIOEVT_BUS does not matter.\n"
+	"\n"
+	"DURATION is seconds, with a fraction or not, or a number with ms, s, m or h.\n"
+	"\n"
+	"Exit status: 0 done, also if there was nothing to remove; 1 trouble; 6 incompatible "
+	"bus and 7 permission or ownership, of the one given by --bus; 64 usage.";
+
+enum { KEY_DRY_RUN = 0x100, KEY_OLDER_THAN };
+
+static const struct argp_option options[] = {
+	{ "dry-run", KEY_DRY_RUN, NULL, 0, "Remove nothing, print what would be removed", 1 },
+	{ "older-than", KEY_OLDER_THAN, "DURATION", 0,
+	  "Remove what was not used for this time (default: 24h; 0: whatever nobody is "
+	  "attached to)", 1 },
+	{ 0 }
+};
+
+struct gc {
+	struct bus_options bus;
+	uint64_t older_than;		/* ns */
+	bool dry_run;
+	char **names;			/* of buses */
+	size_t n_names;
+};
+
+static uint64_t parse_older_than(const char *text)
+{
+	uint64_t ns = 0;
+	int err;
+
+	err = duration_parse(text, &ns);
+	if (err == -ERANGE)
+		complain_usage("--older-than \"%s\": over %" PRIu64 " s", text, DURATION_MAX);
+	if (err < 0)
+		complain_usage("--older-than \"%s\": not a number of seconds, or one with ms, "
+			       "s, m or h", text);
+	return ns;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct gc *gc = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		gc->bus.program = "aioevt gc";
+		state->child_inputs[0] = &gc->bus;
+		return 0;
+	case ARGP_KEY_ARG:
+		complain_usage("\"%s\": gc takes no argument; --bus names one bus", arg);
+	case KEY_DRY_RUN:
+		gc->dry_run = true;
+		return 0;
+	case KEY_OLDER_THAN:
+		gc->older_than = parse_older_than(arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = doc,
+	.children = bus_children,
+};
+
+/* ---- which buses there are --------------------------------------------------------- */
+
+static void add_name(struct gc *gc, const char *name)
+{
+	gc->names = reallocarray(gc->names, gc->n_names + 1, sizeof(*gc->names));
+	check_memory(gc->names ? 0 : -ENOMEM);
+	gc->names[gc->n_names] = strdup(name);
+	check_memory(gc->names[gc->n_names] ? 0 : -ENOMEM);
+	gc->n_names++;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The files whose name is that of a bus of mine. */
+static int find_buses(struct gc *gc)
+{
+	char path[PATH_MAX], *prefix;
+	struct dirent *entry;
+	size_t len;
+	DIR *dir;
+	int err;
+
+	err = aioevt_shm_path("x", path, sizeof(path));
+	if (err < 0)
+		return bus_open_trouble(&(struct bus_options){ .bus = "x" }, err);
+	prefix = strrchr(path, '/');
+	*prefix++ = '\0';
+	len = strlen(prefix) - 1;
+	dir = opendir(*path ? path : "/");
+	if (!dir) {
+		complain("%s: %s", path, strerror(errno));
+		return errno == EACCES ? STATUS_PERMISSION : STATUS_TROUBLE;
+	}
+	while ((entry = readdir(dir)))
+		if (!strncmp(entry->d_name, prefix, len))
+			add_name(gc, entry->d_name + len);
+	closedir(dir);
+	if (gc->n_names)
+		qsort(gc->names, gc->n_names, sizeof(*gc->names), compare);
+	return STATUS_DONE;
+}
+
+/* ---- one bus ------------------------------------------------------------------------- */
+
+static const char *explain(int err)
+{
+	return err == -ENOEXEC ? "of another version, or not a bus" :
+	       err == -EPROTO ? "damaged, see aioevt doctor" :
+	       err == -EPERM ? "its owner, mode or type is not what a bus has" :
+	       err == -EINVAL ? "not the name of a bus" : strerror(-err);
+}
+
+static int collect_one(const struct gc *gc, const char *name, bool is_named)
+{
+	struct bus_options one = gc->bus;
+	int r;
+
+	one.bus = name;
+	r = aioevt_shm_unlink_idle(name, gc->older_than,
+				   (gc->dry_run ? AIOEVT_SHM_DRY_RUN : 0) |
+				   (gc->bus.has_group ? AIOEVT_SHM_GROUP : 0));
+	if (r == -EBUSY || r == -EAGAIN || (r == -ENOENT && !is_named))
+		return STATUS_DONE;
+	if (r < 0 && is_named)
+		return bus_open_trouble(&one, r);
+	if (r < 0) {
+		complain("bus \"%s\": left alone: %s", name, explain(r));
+		return r == -ENOEXEC || r == -EPROTO || r == -EPERM || r == -EINVAL ?
+		       STATUS_DONE : STATUS_TROUBLE;
+	}
+	if (r > 0)
+		complain("bus \"%s\": somebody attached as it was removed, and goes on with a "
+			 "new one", name);
+	puts(name);
+	return STATUS_DONE;
+}
+
+static int collect(struct gc *gc)
+{
+	int status = STATUS_DONE, one;
+	size_t i;
+
+	if (gc->bus.bus)
+		return collect_one(gc, gc->bus.bus, true);
+	status = find_buses(gc);
+	for (i = 0; i < gc->n_names; i++) {
+		one = collect_one(gc, gc->names[i], false);
+		if (one)
+			status = one;
+	}
+	return status;
+}
+
+int gc_main(int argc, char **argv, const struct bus_options *bus)
+{
+	struct gc gc = { .bus = *bus, .older_than = 24 * 3600 * NS_PER_S };
+	int status, written;
+
+	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &gc);
+	signal(SIGPIPE, SIG_IGN);	/* a write error says more */
+
+	status = collect(&gc);
+	written = finish_output();
+	while (gc.n_names)
+		free(gc.names[--gc.n_names]);
+	free(gc.names);
+	return status ? status : written;
+}
