@@ -106,8 +106,9 @@ static inline _Atomic uint64_t *bus_patterns(const struct aioevt_shm *bus)
 /* How far scans of the ports, or listeners, have to go. */
 static inline uint32_t bus_ports_used(const struct aioevt_shm *bus)
 {
-	/* bus_ports_used:A  acquire, pairs with bus_raise:A */
-	uint32_t n = atomic_load_explicit(&bus->header->ports_hw, memory_order_acquire);
+	/* bus_ports_used:A  seq_cst, pairs with bus_raise:A: who makes an event GONE or RETIRING
+	 * and then looks for bits must not miss those of a port that is new */
+	uint32_t n = atomic_load_explicit(&bus->header->ports_hw, memory_order_seq_cst);
 
 	return n < bus->lo.n_listeners ? n : bus->lo.n_listeners;
 }

@@ -155,9 +155,10 @@ int event_map_all(struct event_map *map)
 
 		if (r <= 0)
 			return r < 0 ? r : k ? 0 : -EPROTO;
-		/* event_map_all:A  acquire, pairs with ring_begin:A */
+		/* event_map_all:A  seq_cst, pairs with ring_begin:A: reliable_register() looks
+		 * for rings that began before an emitter saw the old epoch */
 		map->ring[k].base = atomic_load_explicit(&map->ring[k].header->base,
-							 memory_order_acquire);
+							 memory_order_seq_cst);
 		if (!map->ring[k].base)
 			return k ? 0 : -EPROTO;
 		if (map->ring[k].base > SEQ_MASK)

@@ -26,15 +26,16 @@
  * Using an event: a port sets its bit in port->using (seq_cst), then looks at the state
  * (seq_cst): GONE and FREE mean it came too late. Who frees one makes it GONE (seq_cst), then
  * looks at all ports' bits (seq_cst). One of the two sees the other, so memory in use is
- * never freed and a stale mapping never touches a hole. A dead port's bits count until it is
+ * never freed and a stale mapping never touches a hole. (How many ports there are to look at
+ * is part of this: raised before a port's first bit.) A dead port's bits count until it is
  * reaped. In the same way a user and a retirer (RETIRING, then the bits, then DEAD; and
  * the bit, then RETIRING back to LIVE) see each other: an open event is never retired.
  *
  * Ordering
  *   registry_link:A / walk:A        release/acquire: a linked event is complete.
  *   take_slot:A / walk:D            seq_cst: who sees any new content sees the generation.
- *   registry_use:A,B / registry_kill:A, registry_retire:A,B, bury:E, in_use:A   seq_cst
- *       store buffering, as told.
+ *   bus_raise:A, registry_use:A,B / registry_kill:A, registry_retire:A,B, bury:E,
+ *       bus_ports_used:A, in_use:A   seq_cst store buffering, as told.
  * Progress  lock-free. Every restart of a walk means that another's insertion or removal
  *   was done. Nobody waits for the maker of a NEW event: it is not in the list.
  * Crash     a user killed anywhere leaves its bit to the reaper of its port. Makers are told

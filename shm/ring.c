@@ -98,9 +98,9 @@ int ring_begin(struct ring *r, uint64_t base)
 	atomic_compare_exchange_strong_explicit(&r->header->head, &none, base,
 						memory_order_relaxed, memory_order_relaxed);
 	none = 0;
-	/* ring_begin:A  acq_rel, pairs with ring_view:A, ring_begin:A */
+	/* ring_begin:A  seq_cst, pairs with ring_view:A, ring_begin:A, event_map_all:A */
 	atomic_compare_exchange_strong_explicit(&r->header->base, &none, base,
-						memory_order_acq_rel, memory_order_acquire);
+						memory_order_seq_cst, memory_order_acquire);
 	r->base = none ? none : base;
 	return r->base <= SEQ_MASK ? 0 : -EPROTO;
 }
