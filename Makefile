@@ -3,6 +3,7 @@
 #   make            build the library and the program into .build/release
 #   make demo       install what is missing, build, show one process wake another
 #   make check      install what is missing, run every test (about 5 minutes)
+#   make fuzz       go on searching for inputs that break it (FUZZ_SECONDS=300, in all)
 #   make bench      measure, with the machine's raw limits beside (2 minutes)
 #   make soak       all at random, killed and stopped, 10 minutes; SOAK_SECONDS= to choose
 #   make install    DESTDIR= PREFIX=/usr/local;  make uninstall
@@ -50,7 +51,8 @@ tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
-.PHONY: all demo check bench soak install uninstall clean deps tests-built FORCE
+.PHONY: all demo check bench soak fuzz fuzz-replay fuzz-targets fuzz-built install uninstall clean deps \
+	tests-built FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -98,6 +100,23 @@ $(B)/tests/bench/bench-true: tests/bench/true.c
 
 tests-built: all $(tests) $(B)/tests/soak/soak
 
+# The fuzz targets, with clang and its sanitizers: a build of their own.
+FUZZ_SAN := address,undefined,fuzzer-no-link
+FUZZ_B := .build/$(subst $(comma),-,$(FUZZ_SAN))-clang
+FUZZ_SECONDS ?= 300
+fuzz_targets := attach bus json registry ring wire
+
+$(B)/tests/fuzz/json: $(filter-out $(B)/cli/main.o,$(cli_obj))
+$(B)/tests/fuzz/bus $(B)/tests/fuzz/registry: $(B)/tests/fuzz/small-bus.o
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libaioevt-shm.a
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -fsanitize=fuzzer \
+		$(if $(filter %/small-bus.o,$^),-Wl$(comma)--wrap=mmap64$(comma)--wrap=munmap) \
+		-o $@ $(filter %.o,$^) $(filter %.a,$^) $(cli_libs) -lm
+
+fuzz-targets: $(addprefix $(B)/tests/fuzz/,$(fuzz_targets))
+fuzz-built:
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=$(FUZZ_SAN) fuzz-targets
+
 FORCE:
 
 # ---- what a newcomer runs ---------------------------------------------------------------
@@ -111,6 +130,12 @@ demo: deps
 
 check: deps
 	$(Q)MAKE='$(MAKE)' tests/check
+
+fuzz: deps fuzz-built
+	$(Q)tests/fuzz/run $(FUZZ_B)/tests/fuzz $(FUZZ_SECONDS)
+
+fuzz-replay: fuzz-built
+	$(Q)tests/fuzz/run $(FUZZ_B)/tests/fuzz
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all $(B)/tests/bench/bench $(B)/tests/bench/bench-true
