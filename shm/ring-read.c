@@ -21,6 +21,7 @@
  */
 #include "ring.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "port.h"
@@ -164,12 +165,15 @@ uint32_t ring_count_voids(const struct ring *r, uint64_t from, uint64_t to)
 	return n;
 }
 
-/* @seq is being written and its number is below a reader's: it shall not become a record. */
+/*
+ * @seq is being written and its number is below a reader's: it shall not become a record. Once
+ * is enough: if it is another's word by now, it is not being written any more.
+ */
 static void revoke_writing(struct aioevt_shm *bus, const struct ring *r, uint64_t seq)
 {
 	uint64_t state;
 
-	while (ring_look(r, seq, &state) == LOOK_BUSY)
+	if (ring_look(r, seq, &state) == LOOK_BUSY)
 		ring_revoke(r, seq, state, port_is_dead(bus, slot_port(state)));
 }
 
@@ -182,6 +186,8 @@ int ring_settle_voids(struct aioevt_shm *bus, const struct ring *r, uint64_t seq
 	/* Again if emitters went round twice meanwhile: was_void() sees one lap back. */
 	for (unsigned i = 0; !err && i < MAX_SETTLES; i++) {
 		oldest = ring_oldest(r, head_seq(head));
+		if (seq > oldest && seq - oldest > r->depth)
+			return -EPROTO;		/* head fell back: scribbled */
 		n = ring_voids(r, head);
 		for (uint64_t s = oldest; s < seq; s++) {
 			revoke_writing(bus, r, s);

@@ -317,28 +317,30 @@ void ring_give_back(const struct claim *claim)
 			return;
 }
 
+static bool close_at(const struct ring *r, const struct claim *claim, uint64_t old)
+{
+	uint64_t closed = slot_word(ring_lap(r, claim->seq), 0, SLOT_CLOSED, !is_record(old));
+
+	/* ring_close:A  seq_cst, pairs with ring_look:A, ring_next:B; seq_cst for the wake that
+	 * follows, as ring_commit:A */
+	return atomic_compare_exchange_strong(&claim->slot->state, &old, closed);
+}
+
 int ring_close(struct aioevt_shm *bus, const struct ring *r, uint64_t *ret_end)
 {
-	struct claim claim;
-	uint64_t old;
-	int err;
+	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+		struct claim claim;
+		uint64_t old;
+		int err = ring_next(bus, r, &claim, &old);
 
-	for (;;) {
-		uint64_t closed;
-
-		err = ring_next(bus, r, &claim, &old);
-		if (err == -EPIPE)
-			break;
-		if (err < 0)
+		if (err < 0 && err != -EPIPE)
 			return err;
-		closed = slot_word(ring_lap(r, claim.seq), 0, SLOT_CLOSED, !is_record(old));
-		/* ring_close:A  seq_cst, pairs with ring_look:A, ring_next:B; seq_cst for the
-		 * wake that follows, as ring_commit:A */
-		if (atomic_compare_exchange_strong(&claim.slot->state, &old, closed))
-			break;
+		if (err == -EPIPE || close_at(r, &claim, old)) {
+			*ret_end = claim.seq;
+			return 0;
+		}
 	}
-	*ret_end = claim.seq;
-	return 0;
+	return -EPROTO;
 }
 
 int ring_frontier(const struct ring *r, uint64_t *ret_seq)
@@ -360,6 +362,9 @@ int ring_frontier(const struct ring *r, uint64_t *ret_seq)
 		}
 		if (slot_lap(state) == ring_lap(r, seq))
 			ring_step(r, head, state);
+		/* ring_frontier:C  seq_cst, as ring_next:D: what has not moved is broken */
+		else if (head == atomic_load_explicit(&r->header->head, memory_order_seq_cst))
+			return -EPROTO;
 	}
 	return -EPROTO;
 }
