@@ -114,33 +114,36 @@ static uint64_t make_gone(struct aioevt_shm *bus, uint32_t index, uint64_t dead)
 	return dead;
 }
 
-void registry_bury(struct aioevt_shm *bus, uint32_t index)
+int registry_bury(struct aioevt_shm *bus, uint32_t index)
 {
 	struct event *ev = bus_event(bus, index);
 	uint64_t state = registry_state(bus, index), rings[MAX_RINGS];
 	struct name name;
 	struct walk w;
+	int err;
 
 	if (event_phase(state) != EVENT_DEAD && event_phase(state) != EVENT_GONE)
-		return;
+		return 0;
 	registry_name(bus, index, &name);
 	if (registry_state(bus, index) != state)
-		return;			/* done by another, perhaps used anew */
+		return 0;		/* done by another, perhaps used anew */
 	if (event_phase(state) == EVENT_DEAD) {
-		if (registry_walk(bus, registry_bucket(bus, &name), NULL, true, &w) < 0)
-			return;
+		err = registry_walk(bus, registry_bucket(bus, &name), NULL, true, &w);
+		if (err < 0)
+			return err == -EPROTO ? err : 0;
 		state = make_gone(bus, index, state);
 	}
 	if (event_phase(state) != EVENT_GONE || registry_in_use(bus, index))
-		return;			/* in use: its last user buries it */
+		return 0;		/* in use: its last user buries it */
 	/* The rings of a GONE event do not change; but was it this one's all the time? */
 	registry_copy_rings(ev, rings);
 	if (registry_state(bus, index) != state)
-		return;
+		return 0;
 	registry_free_rings(bus, rings);
 	/* bury:B  seq_cst, pairs with take_slot:A, walk:D: what is freed is clean */
 	atomic_compare_exchange_strong(&ev->state, &state,
 			event_word(event_generation(state), 0, EVENT_FREE));
+	return 0;
 }
 
 /* ---- making room ------------------------------------------------------------------- */
@@ -203,14 +206,14 @@ static bool retire(struct aioevt_shm *bus, struct event_ref ref)
 /* What others left on the way out. Returns how many places that freed. */
 static unsigned bury_all(struct aioevt_shm *bus)
 {
-	unsigned n = 0;
+	unsigned n = 0, n_broken = 0;
 
-	for (uint32_t i = 0; i < bus_events_used(bus); i++) {
+	for (uint32_t i = 0; i < bus_events_used(bus) && n_broken < MAX_BROKEN; i++) {
 		uint32_t phase = event_phase(registry_state(bus, i));
 
 		if (phase != EVENT_DEAD && phase != EVENT_GONE)
 			continue;
-		registry_bury(bus, i);
+		n_broken += registry_bury(bus, i) < 0;
 		n += event_phase(registry_state(bus, i)) == EVENT_FREE;
 	}
 	return n;

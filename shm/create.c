@@ -49,13 +49,14 @@ static void take_census(struct aioevt_shm *bus, struct census *ret_census)
 {
 	struct census c = { .free_index = bus->lo.n_events };
 	uint32_t used = bus_events_used(bus);
+	unsigned n_broken = 0;
 
 	for (uint32_t i = 0; i < used; i++) {
 		uint64_t state = registry_state(bus, i);
 
-		if (event_phase(state) == EVENT_DEAD ||
-		    event_phase(state) == EVENT_GONE) {
-			registry_bury(bus, i);
+		if (n_broken < MAX_BROKEN && (event_phase(state) == EVENT_DEAD ||
+					      event_phase(state) == EVENT_GONE)) {
+			n_broken += registry_bury(bus, i) < 0;
 			state = registry_state(bus, i);
 		}
 		if (event_phase(state) != EVENT_FREE)
@@ -63,9 +64,12 @@ static void take_census(struct aioevt_shm *bus, struct census *ret_census)
 		else if (c.free_index == bus->lo.n_events && !bus->maps[i])
 			c.free_index = i;
 	}
-	/* What I have open is not free, whatever a scribbled table says. */
+	/*
+	 * The first that was never taken; any if the mark is scribbled on. What I have open is
+	 * not free, whatever a scribbled table says.
+	 */
 	for (uint32_t i = used; c.free_index == bus->lo.n_events && i < bus->lo.n_events; i++)
-		if (!bus->maps[i])
+		if (event_phase(registry_state(bus, i)) == EVENT_FREE && !bus->maps[i])
 			c.free_index = i;
 	*ret_census = c;
 }
@@ -74,7 +78,8 @@ static void take_census(struct aioevt_shm *bus, struct census *ret_census)
 static int make_room(struct aioevt_shm *bus, uint64_t size, bool with_slot,
 		     struct census *ret_census)
 {
-	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+	/* One idle event goes with each. */
+	for (unsigned round = 0; round < MAX_ROUNDS + bus->lo.n_events; round++) {
 		int err;
 
 		take_census(bus, ret_census);

@@ -8,7 +8,8 @@
 #include "registry.h"
 
 #define MARK		UINT64_C(1)
-#define MAX_ROUNDS	(1u << 20)
+#define MAX_ROUNDS	(1u << 14)	/* that others may spoil, each by getting something done */
+#define MAX_BROKEN	4u		/* lists a scan may find broken before it leaves them be */
 
 /* ---- links: generation:32 | index + 1:31 | mark:1 ---------------------------------- */
 
@@ -38,6 +39,7 @@ struct walk {
 	_Atomic uint64_t *from;		/* the link that led here */
 	uint64_t link;			/* its value */
 	uint64_t head;			/* the bucket's */
+	uint64_t state;			/* of the event that was looked at last */
 };
 
 /* Walk the list of @bucket: 1 and w at @name, 0 at the end (NULL: always), or an error. */

@@ -48,6 +48,8 @@
 #include "event-map.h"
 #include "siphash.h"
 
+#define MAX_SAME	64u		/* fruitless restarts; one or two if nobody scribbles */
+
 struct bucket *registry_bucket(struct aioevt_shm *bus, const struct name *name)
 {
 	uint64_t h = siphash_words(bus->lo.hash_key, name->words, NAME_WORDS);
@@ -186,8 +188,11 @@ static int walk_step(struct aioevt_shm *bus, struct bucket *bucket,
 	next = atomic_load_explicit(&ev->next, memory_order_acquire);
 	same = name && name_is(ev, name);
 	state = registry_state(bus, index);
+	w->state = state;
 	if (event_generation(state) != link_generation(w->link))
 		return -EAGAIN;
+	if (event_phase(state) > EVENT_GONE)
+		return -EPROTO;
 	if (event_phase(state) == EVENT_NEW)
 		registry_make_live(bus, bucket, index, state);
 	if (event_phase(state) == EVENT_DEAD && help)
@@ -203,9 +208,25 @@ static int walk_step(struct aioevt_shm *bus, struct bucket *bucket,
 	return 0;
 }
 
+/*
+ * Started again at the very place, link and state that made the walk start again before? What
+ * was found there was on its way out of the list, and no link is ever made anew.
+ */
+static bool is_stuck(const struct walk *w, struct walk *last, unsigned *n_times)
+{
+	bool same = w->from == last->from && w->link == last->link && w->state == last->state;
+
+	*n_times = same ? *n_times + 1 : 0;
+	*last = *w;
+	return *n_times >= MAX_SAME;
+}
+
 int registry_walk(struct aioevt_shm *bus, struct bucket *bucket, const struct name *name,
 		  bool help, struct walk *ret_walk)
 {
+	struct walk last = { 0 };
+	unsigned n_times = 0;
+
 	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
 		struct walk w = { .from = &bucket->link }, at;
 		int r = 0;
@@ -226,6 +247,8 @@ int registry_walk(struct aioevt_shm *bus, struct bucket *bucket, const struct na
 			*ret_walk = w;
 			return r;
 		}
+		if (is_stuck(&w, &last, &n_times))
+			break;
 	}
 	return -EPROTO;
 }

@@ -91,9 +91,10 @@ int registry_make_room(struct aioevt_shm *bus, uint64_t size);
 
 /*
  * Unlink a DEAD event and, if nobody uses it, free its memory and its slot. Whoever meets
- * one calls this; it may be repeated and done by several at once.
+ * one calls this; it may be repeated and done by several at once. Returns 0, done or not, or
+ * -EPROTO if its list is broken.
  */
-void registry_bury(struct aioevt_shm *bus, uint32_t index);
+int registry_bury(struct aioevt_shm *bus, uint32_t index);
 
 /* An event that a dead port was making: finish or undo it. Its reaper calls this. */
 int registry_reap_new(struct aioevt_shm *bus, uint32_t index, uint32_t p);
