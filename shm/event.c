@@ -130,13 +130,17 @@ struct aioevt_shm_event *aioevt_shm_event_close(struct aioevt_shm_event *ev)
 	return NULL;
 }
 
-int event_reopen(struct aioevt_shm_event *ev)
+int event_reopen(struct aioevt_shm_event *ev, bool was_ended)
 {
 	struct event_map *map;
 	int err;
 
 	bus_lock(ev->bus);
 	err = resolve(ev, &map);
+	if (!err && was_ended && map == ev->map) {
+		event_map_put(map);
+		err = -EPROTO;
+	}
 	if (!err) {
 		event_map_put(ev->map);
 		ev->map = map;
@@ -155,7 +159,7 @@ int event_follow(struct aioevt_shm_event *ev)
 	err = event_map_next(ev->map, ev->ring_index, &next);
 	bus_unlock(ev->bus);
 	if (err == -EPIPE)
-		return event_reopen(ev);
+		return event_reopen(ev, true);
 	if (!err)
 		use_ring(ev, next);
 	return err;
@@ -178,7 +182,7 @@ int aioevt_shm_event_grow(struct aioevt_shm_event *ev, uint32_t depth)
 		bus_unlock(ev->bus);
 		if (err != -EPIPE)
 			break;
-		err = event_reopen(ev);
+		err = event_reopen(ev, true);
 		if (err < 0)
 			break;
 	}

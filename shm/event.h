@@ -18,8 +18,11 @@ struct aioevt_shm_event {
 	char name[AIOEVT_SHM_NAME_MAX + 1];
 };
 
-/* Open the name in @ev anew, after its event went away. Errors as event_open. */
-int event_reopen(struct aioevt_shm_event *ev);
+/*
+ * Open the name in @ev anew, after its event went away. Errors as event_open, and -EPROTO if
+ * @was_ended, so its last ring is closed for good, but its name still leads to it.
+ */
+int event_reopen(struct aioevt_shm_event *ev, bool was_ended);
 
 /*
  * Let go of the event, keeping the handle and its name; get hold of it again. Returns 0,

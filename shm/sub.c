@@ -28,6 +28,8 @@ static int place(struct aioevt_shm_sub *sub, unsigned k, uint64_t pos)
 	uint64_t end;
 	int err = ring_frontier(ring, &end);
 
+	if (err < 0)
+		return err;
 	if (pos < ring->base) {
 		sub->missed += ring->base - pos;
 		pos = ring->base;
@@ -41,9 +43,9 @@ static int place(struct aioevt_shm_sub *sub, unsigned k, uint64_t pos)
 	sub->pos = pos;
 	sub->busy_pos = 0;
 	/* A reliable reader is not overtaken: it need not know. */
-	if (!err && !(sub->flags & AIOEVT_SHM_RELIABLE))
-		err = ring_settle_voids(sub->ev->bus, ring, pos, &sub->voids);
-	return err;
+	if (sub->flags & AIOEVT_SHM_RELIABLE)
+		return 0;
+	return ring_settle_voids(sub->ev->bus, ring, pos, &sub->voids);
 }
 
 /* The ring that has number @pos, or would have it. */
@@ -202,6 +204,7 @@ void sub_mark_ready(struct aioevt_shm_sub *sub)
 int sub_reattach(struct aioevt_shm_sub *sub)
 {
 	uint64_t end = sub->pos, missed = sub->missed;
+	bool was_ended = !sub->is_detached;
 	int err;
 
 	if (sub->flags & SUB_OF_PATTERN)
@@ -210,7 +213,7 @@ int sub_reattach(struct aioevt_shm_sub *sub)
 	if (!sub->is_detached)
 		clear_bits(sub);
 	sub->is_detached = true;
-	err = event_reopen(sub->ev);
+	err = event_reopen(sub->ev, was_ended);
 	if (!err)
 		err = attach(sub, FROM_START, 0);
 	if (err < 0)
