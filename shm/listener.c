@@ -277,12 +277,12 @@ static int spin(struct aioevt_shm_listener *l, uint64_t budget, unsigned batch,
 	return r;
 }
 
-static bool has_company(const struct event *ev)
+static bool has_company(const struct aioevt_shm *bus, const struct event *ev)
 {
 	/* has_company:A  relaxed: a matter of speed */
 	uint32_t n_words = atomic_load_explicit(&ev->n_words, memory_order_relaxed), n = 0;
 
-	for (uint32_t w = 0; w < n_words && n < 2; w++)
+	for (uint32_t w = 0; w < n_words && w < bus->lo.n_words && n < 2; w++)
 		/* has_company:B  relaxed: as A */
 		n += (uint32_t)__builtin_popcountll(
 			atomic_load_explicit(&ev->listeners[w], memory_order_relaxed));
@@ -295,7 +295,7 @@ static _Atomic uint32_t *find_bell(struct aioevt_shm_listener *l)
 	struct aioevt_shm_sub *sub = TAILQ_FIRST(&l->subs);
 
 	if (l->n_subs == 1 && !l->patterns && !sub->is_detached &&
-	    has_company(sub->ev->map->event))
+	    has_company(l->bus, sub->ev->map->event))
 		return &sub->ev->map->event->bell;
 	return &l->shared->doorbell;
 }
