@@ -141,8 +141,10 @@ bool event_map_is_held(struct aioevt_shm *bus, struct event_ref ref)
 
 void event_map_discard(struct aioevt_shm *bus, uint32_t index)
 {
-	if (bus->maps[index])
-		event_map_free(bus->maps[index]);
+	/* One with references is of an event whose place was taken under my hands. */
+	if (!bus->maps[index] || bus->maps[index]->refs)
+		return;
+	event_map_free(bus->maps[index]);
 	bus->maps[index] = NULL;
 }
 
@@ -211,8 +213,11 @@ void event_map_put(struct event_map *map)
 		atomic_store_explicit(&map->event->last_used,
 				      clock_ns(CLOCK_MONOTONIC_COARSE),
 				      memory_order_relaxed);
-	bus->maps[index] = NULL;
+	if (bus->maps[index] == map)
+		bus->maps[index] = NULL;
 	event_map_free(map);
+	if (bus->maps[index])
+		return;			/* a scribbled table: another event has its place and uses it */
 	registry_unuse(bus, index);
 	registry_bury(bus, index);
 }

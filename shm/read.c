@@ -158,9 +158,11 @@ void sub_publish(struct aioevt_shm_sub *sub)
 /* Every so many records, so that the line goes to the emitters less often. */
 static void publish_some(struct aioevt_shm_sub *sub)
 {
-	uint64_t every = sub->ring->depth / 8 < PUBLISH_EVERY ? sub->ring->depth / 8 :
-								 PUBLISH_EVERY;
+	uint64_t every;
 
+	if (sub->is_detached)
+		return;			/* after an error: it has no ring */
+	every = sub->ring->depth / 8 < PUBLISH_EVERY ? sub->ring->depth / 8 : PUBLISH_EVERY;
 	if (sub->pos >= sub->published + every)
 		sub_publish(sub);
 }
@@ -242,7 +244,7 @@ int aioevt_shm_read(struct aioevt_shm_sub *sub, struct aioevt_shm_record *record
 	if (r == -EPIPE)
 		r = 0;			/* the next wait closes it */
 	if (n && sub->flags & AIOEVT_SHM_RELIABLE)
-		publish_some(sub);	/* after an error there may be no ring */
+		publish_some(sub);
 	l->streak += n;
 	l->batch += n;
 	return bus_result(l->bus, n ? (int)n : r);
