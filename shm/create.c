@@ -40,7 +40,8 @@ static uint64_t ring_bytes(struct aioevt_shm *bus, struct event *ev)
 		ring = atomic_load_explicit(&ev->ring[k], memory_order_relaxed);
 		if (ring <= RING_SEALED)
 			break;
-		bytes += event_region_size(bus, ring, k == 0);
+		if (event_region_is_sane(bus, ring, k == 0))
+			bytes += event_region_size(bus, ring, k == 0);
 	}
 	return bytes;
 }
@@ -322,7 +323,7 @@ int registry_reap_new(struct aioevt_shm *bus, uint32_t index, uint32_t p)
 	return 0;
 }
 
-bool registry_has_region(struct aioevt_shm *bus, uint64_t offset)
+bool registry_has_region(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
 {
 	for (uint32_t i = 0; i < bus_events_used(bus); i++) {
 		uint64_t rings[MAX_RINGS];
@@ -330,9 +331,13 @@ bool registry_has_region(struct aioevt_shm *bus, uint64_t offset)
 		if (event_phase(registry_state(bus, i)) == EVENT_FREE)
 			continue;
 		registry_copy_rings(bus_event(bus, i), rings);
-		for (unsigned k = 0; k < MAX_RINGS; k++)
-			if (rings[k] / REGION_ALIGN * REGION_ALIGN == offset)
+		for (unsigned k = 0; k < MAX_RINGS && rings[k] > RING_SEALED; k++) {
+			uint64_t at = rings[k] / REGION_ALIGN * REGION_ALIGN;
+
+			if (at < offset + size &&
+			    offset < at + event_region_size(bus, rings[k], k == 0))
 				return true;
+		}
 	}
 	return false;
 }

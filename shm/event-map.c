@@ -30,17 +30,32 @@ uint64_t event_region_size(struct aioevt_shm *bus, uint64_t ring, bool first)
 			ring_region_size(&bus->lo, ring_depth(ring)), PAGE);
 }
 
+uint64_t event_region_max(struct aioevt_shm *bus)
+{
+	uint64_t first = event_region_size(bus, make_word(0, bus->lo.depth), true);
+
+	return first > bus->lo.ring_budget ? first : bus->lo.ring_budget;
+}
+
+bool event_region_is_sane(struct aioevt_shm *bus, uint64_t word, bool first)
+{
+	uint64_t offset = ring_offset(word), size = event_region_size(bus, word, first);
+
+	return (word & (REGION_ALIGN - 1)) <= MAX_LOG2 && (word & LOG2_MASK) >= MIN_LOG2 &&
+	       size <= event_region_max(bus) && offset >= bus->lo.tables_end &&
+	       offset <= REGION_LIMIT - size;
+}
+
 /* ---- mapping ----------------------------------------------------------------------- */
 
-static bool word_is_sane(struct aioevt_shm *bus, uint64_t word, uint64_t size)
+/* Does the file reach that far? Beyond its end, and where it has no memory, is SIGBUS. */
+static bool is_in_file(struct aioevt_shm *bus, uint64_t word, uint64_t size)
 {
-	uint64_t offset = ring_offset(word);
 	struct stat st;
 
-	return (word & (REGION_ALIGN - 1)) <= MAX_LOG2 &&
-	       (word & LOG2_MASK) >= MIN_LOG2 && offset >= bus->lo.tables_end &&
-	       offset <= REGION_LIMIT - size && size <= SIZE_MAX / 2 && !fstat(bus->fd, &st) &&
-	       (uint64_t)st.st_size >= offset + size;
+	return size <= SIZE_MAX / 2 && !fstat(bus->fd, &st) &&
+	       (uint64_t)st.st_size >= ring_offset(word) + size &&
+	       (uint64_t)st.st_blocks * 512 >= bus->lo.tables_end + size;
 }
 
 /* Map the region of ring @k, which is @word. */
@@ -53,7 +68,7 @@ static int map_region(struct event_map *map, unsigned k, uint64_t word)
 	unsigned char *p;
 	int err;
 
-	if (!word_is_sane(bus, word, size))
+	if (!event_region_is_sane(bus, word, k == 0) || !is_in_file(bus, word, size))
 		return -EPROTO;
 	p = bus_map(bus, ring_offset(word), size, &guard);
 	if (!p)
@@ -281,16 +296,30 @@ void event_region_start(struct aioevt_shm *bus, uint32_t index, uint64_t floor)
 	atomic_store_explicit(&ring->header->base, ring->base, memory_order_release);
 }
 
+/*
+ * Is there a ring of that size? A word that was scribbled on must not cost other events their
+ * memory. The first ring of an event whose maker did not get far has no header yet.
+ */
+static bool has_header(struct aioevt_shm *bus, const struct ring_header *header, uint32_t depth)
+{
+	if (!header->depth && !header->slot_size)
+		return depth == bus->lo.depth;
+	return header->depth == depth && header->slot_size == bus->lo.slot_size;
+}
+
 void event_region_free(struct aioevt_shm *bus, uint64_t ring, bool first)
 {
-	uint64_t base = 0, at = ring_offset(ring) + (first ? bus->lo.ctl_size : 0);
+	uint64_t at = ring_offset(ring) + (first ? bus->lo.ctl_size : 0);
+	struct ring_header header;
 
 	/* Not mapped: it may be a hole already, where a mapping could raise SIGBUS. */
-	if (ring_offset(ring) < bus->lo.tables_end || ring_offset(ring) > REGION_LIMIT)
+	if (!event_region_is_sane(bus, ring, first) ||
+	    pread(bus->fd, &header, sizeof(header), (off_t)at) != sizeof(header) ||
+	    !has_header(bus, &header, ring_depth(ring)))
 		return;
-	if (pread(bus->fd, &base, sizeof(base),
-		  (off_t)(at + offsetof(struct ring_header, body_base))) == sizeof(base))
-		body_free_all(bus, base, ring_depth(ring));
+	/* event_region_free:A  relaxed: a private copy */
+	body_free_all(bus, atomic_load_explicit(&header.body_base, memory_order_relaxed),
+		      ring_depth(ring));
 	region_free(bus, ring_offset(ring),
 		    round_up(event_region_size(bus, ring, first), REGION_ALIGN));
 }

@@ -29,10 +29,14 @@ struct event_map {
 /* ---- regions: @ring is a word of event->ring[], @first whether of ring[0] --------- */
 
 uint64_t event_region_size(struct aioevt_shm *bus, uint64_t ring, bool first);
+bool event_region_is_sane(struct aioevt_shm *bus, uint64_t ring, bool first);
 void event_region_free(struct aioevt_shm *bus, uint64_t ring, bool first);
 
 /* The first number of a new event, from the floor of its bucket. */
 uint64_t event_first_number(const struct aioevt_shm *bus, uint64_t floor);
+
+/* The largest region that was ever made. */
+uint64_t event_region_max(struct aioevt_shm *bus);
 
 /* For the private event at @index: make its region, mapped; set where numbers start. */
 int event_region_new(struct aioevt_shm *bus, uint32_t index, uint32_t generation);

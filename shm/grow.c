@@ -46,7 +46,7 @@ static int prepare(struct event_map *map, uint32_t depth)
 {
 	struct aioevt_shm *bus = map->bus;
 	unsigned k = event_map_rings(map);
-	uint64_t offset, none = 0;
+	uint64_t offset, none = 0, size = event_region_size(bus, make_word(0, depth), false);
 	int err;
 
 	if (k >= MAX_RINGS)
@@ -60,7 +60,7 @@ static int prepare(struct event_map *map, uint32_t depth)
 	/* prepare:A  seq_cst, pairs with load_ring:A, seal:A */
 	if (err < 0 || !atomic_compare_exchange_strong(&map->event->ring[k], &none,
 						       make_word(offset, depth)))
-		event_region_free(bus, make_word(offset, depth), false);
+		region_free(bus, offset, round_up(size, REGION_ALIGN));
 	region_settle(bus);
 	return err;
 }

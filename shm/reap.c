@@ -121,8 +121,8 @@ static void reap_region(struct aioevt_shm *bus, struct port *port)
 	uint64_t size = atomic_load_explicit(&port->pending_size, memory_order_relaxed);
 
 	if (offset >= bus->lo.tables_end && offset % REGION_ALIGN == 0 &&
-	    offset < REGION_LIMIT && size < REGION_LIMIT - offset &&
-	    !registry_has_region(bus, offset))
+	    size <= event_region_max(bus) && offset <= REGION_LIMIT - REGION_ALIGN - size &&
+	    !registry_has_region(bus, offset, round_up(size, REGION_ALIGN)))
 		region_free(bus, offset, round_up(size, REGION_ALIGN));
 	/* pending:C  release, pairs with pending:A */
 	atomic_store_explicit(&port->pending_offset, 0, memory_order_release);

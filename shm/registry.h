@@ -99,8 +99,8 @@ int registry_bury(struct aioevt_shm *bus, uint32_t index);
 /* An event that a dead port was making: finish or undo it. Its reaper calls this. */
 int registry_reap_new(struct aioevt_shm *bus, uint32_t index, uint32_t p);
 
-/* Does any event own the region at @offset? */
-bool registry_has_region(struct aioevt_shm *bus, uint64_t offset);
+/* Does any event own part of the region at @offset? */
+bool registry_has_region(struct aioevt_shm *bus, uint64_t offset, uint64_t size);
 
 /* Copy the name of @index. */
 void registry_name(struct aioevt_shm *bus, uint32_t index, struct name *ret_name);
