@@ -136,7 +136,7 @@ static int scan(struct aioevt_shm_listener *l, bool first, enum aioevt_shm_from 
 			l->created = UINT64_MAX;	/* look again */
 			continue;
 		}
-		if (err == -ENOENT)	/* went while we looked */
+		if (err == -ENOENT || err == -EPROTO)	/* went meanwhile, or is broken */
 			state = event_word(event_generation(state), 0, EVENT_DEAD);
 		else if (err < 0)
 			return err;

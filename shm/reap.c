@@ -6,11 +6,13 @@
  */
 #include "reap.h"
 
+#include <errno.h>
+
 #include "body.h"
 #include "bus.h"
 #include "event-map.h"
 #include "port.h"
-#include "registry.h"
+#include "registry-internal.h"
 #include "reliable.h"
 #include "region.h"
 
@@ -41,11 +43,14 @@ static void reap_bits(struct event_map *map, uint32_t p)
 	}
 }
 
+/* An event that is scribbled on is left as it is: the port must not be lost for it. */
 static int reap_event(struct aioevt_shm *bus, uint32_t p, uint32_t index)
 {
 	struct event_map *map;
 	int err = event_map_for_reaper(bus, index, &map);
 
+	if (err == -EPROTO)
+		return 0;
 	if (err < 0 || !map)
 		return err;
 	err = event_map_all(map);
@@ -56,7 +61,7 @@ static int reap_event(struct aioevt_shm *bus, uint32_t p, uint32_t index)
 	if (!err)
 		reap_bits(map, p);
 	event_map_reaped(map);
-	return err;
+	return err == -EPROTO ? 0 : err;
 }
 
 static int reap_events(struct aioevt_shm *bus, uint32_t p)
@@ -135,6 +140,15 @@ static void clear_uses(struct aioevt_shm *bus, struct port *port)
 		atomic_store(&port->using[w], 0);
 }
 
+/* The events that it was making. What is in a broken list stays, as above. */
+static void reap_new(struct aioevt_shm *bus, uint32_t p)
+{
+	unsigned n_broken = 0;
+
+	for (uint32_t i = 0; i < bus_events_used(bus) && n_broken < MAX_BROKEN; i++)
+		n_broken += registry_reap_new(bus, i, p) < 0;
+}
+
 int reap_belongings(struct aioevt_shm *bus, uint32_t p)
 {
 	struct port *port = bus_port(bus, p);
@@ -143,10 +157,7 @@ int reap_belongings(struct aioevt_shm *bus, uint32_t p)
 	if (err < 0)
 		return err;
 	reap_listeners(bus, p);
-	for (uint32_t i = 0; i < bus_events_used(bus) && !err; i++)
-		err = registry_reap_new(bus, i, p);
-	if (err < 0)
-		return err;
+	reap_new(bus, p);
 	reap_region(bus, port);
 	clear_uses(bus, port);
 	return 0;
