@@ -14,6 +14,8 @@
 #include "listener.h"
 
 #define MAX_FOLLOWS	10000u
+#define MAX_CLAIMS	(1u << 20)	/* lost in a row, to emitters that get through */
+#define MAX_REVOKED	100000u		/* in a row: somebody does nothing else */
 #define PREFETCH_AHEAD	16u
 
 struct emission {
@@ -44,16 +46,20 @@ static inline int claim(struct emission *em, struct claim *ret_claim)
 	uint64_t old;
 	int err;
 
-	do {
+	for (unsigned i = 0; i < MAX_CLAIMS; i++) {
 		err = ring_next(ev->bus, ev->ring, ret_claim, &old);
 		if (err < 0)
 			return err;
 		em->seq = ret_claim->seq;
 		if (!reliable_may_claim(ev->map, ev->ring, em->seq, &ev->limit))
 			return -EAGAIN;
-	} while (!ring_claim(ev->ring, ev->bus->port_index, ret_claim, old));
-	prefetch_ahead(ev->ring, em->seq, em->size);
-	return 0;
+		if (__builtin_expect(ring_claim(ev->ring, ev->bus->port_index, ret_claim, old),
+				     1)) {
+			prefetch_ahead(ev->ring, em->seq, em->size);
+			return 0;
+		}
+	}
+	return -EPROTO;
 }
 
 /* How large was the record that stood in the slot that I claimed? */
@@ -87,21 +93,23 @@ static int emit_inline(struct emission *em)
 	struct claim c;
 	bool done;
 
-	do {
+	for (unsigned i = 0; i < MAX_REVOKED; i++) {
 		int err = claim(em, &c);
 
 		if (err < 0)
 			return err;
 		if (__builtin_expect(old_size(&c) > BODY_ALIGN, 0)) {
 			done = fill_and_evict(em, &c);
-			continue;
+		} else {
+			ring_fill(ev->ring, &c, em->time, em->data, em->size);
+			done = ring_commit(ev->ring, &c);
+			if (!done)
+				ring_give_back(&c);
 		}
-		ring_fill(ev->ring, &c, em->time, em->data, em->size);
-		done = ring_commit(ev->ring, &c);
-		if (!done)
-			ring_give_back(&c);
-	} while (!done);
-	return 0;
+		if (__builtin_expect(done, 1))
+			return 0;
+	}
+	return -EPROTO;
 }
 
 /*
@@ -144,7 +152,7 @@ static int emit_linked(struct emission *em, struct body *body)
 {
 	struct aioevt_shm_event *ev = em->ev;
 
-	for (;;) {
+	for (unsigned i = 0; i < MAX_REVOKED; i++) {
 		struct claim c;
 		int err = claim(em, &c);
 
@@ -157,6 +165,7 @@ static int emit_linked(struct emission *em, struct body *body)
 		unlink_body(em, &c, body);
 		ring_give_back(&c);
 	}
+	return -EPROTO;
 }
 
 /* The file system is full: make room at the cost of an idle event. */
