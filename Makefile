@@ -44,6 +44,7 @@ lib_obj := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
 cli_obj := $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
 bench_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/bench/true.c,$(wildcard tests/bench/*.c)))
 soak_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/soak/*.c))
+freeze_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/freeze*.c))
 tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 
 # Debian has libcbor as a shared library only; what can be linked statically is, because
@@ -84,6 +85,9 @@ $(B)/tests/test_api: $(B)/tests/test_api.o $(B)/$(SONAME)
 
 $(B)/tests/test_json: $(B)/tests/test_json.o $(filter-out $(B)/cli/main.o,$(cli_obj)) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
+
+$(filter $(B)/tests/test_freeze_%,$(tests)): $(B)/tests/%: $(B)/tests/%.o $(freeze_obj) $(B)/libaioevt-shm.a
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcbor -lm
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcbor -lm
