@@ -670,7 +670,7 @@ static int be_busy(struct child *me, void *arg)
 /* However busy: no problem that is none. */
 static void test_busy(void)
 {
-	uint64_t end = in_ms(1500);
+	uint64_t end = in_ms(1000);
 	struct child child[2];
 	unsigned n = 0;
 
