@@ -74,6 +74,14 @@ struct run {
 	uint64_t seed;
 };
 
+static uint64_t memory_of(struct aioevt_shm *bus)
+{
+	struct aioevt_shm_info info;
+
+	check_eq(aioevt_shm_get_info(bus, &info), 0);
+	return info.memory;
+}
+
 /* Each size has its content. */
 static void fill(uint32_t size, uint64_t seed)
 {
@@ -88,12 +96,15 @@ static void fill(uint32_t size, uint64_t seed)
 
 static int emit(struct run *run, uint32_t size)
 {
+	uint64_t memory;
 	int err;
 
 	if (!run->a)
 		return -ENOSPC;
 	fill(size, ++run->seed);
+	memory = memory_of(run->bus);
 	err = aioevt_shm_emit(run->a, out, size, NULL);
+	check(!err || memory_of(run->bus) == memory);	/* what is refused leaves nothing */
 	if (!err && run->sub) {
 		check(run->n_accepted < MAX_ACCEPTED);
 		run->accepted[run->n_accepted].size = size;
@@ -377,6 +388,12 @@ static void test_program(void)
 	check_eq(aioevt_shm_unlink(NULL), 0);
 }
 
+static void unmount(void)
+{
+	umount2(small_dir, MNT_DETACH);
+	rmdir(small_dir);
+}
+
 int main(void)
 {
 	bus_begin();
@@ -386,6 +403,7 @@ int main(void)
 	snprintf(small_dir, sizeof(small_dir), "%s/small", bus_dir);
 	snprintf(filler, sizeof(filler), "%s/filler", small_dir);
 	check_eq(mkdir(small_dir, 0700), 0);
+	atexit(unmount);
 	setenv("AIOEVT_DIR", small_dir, 1);
 
 	mount_small(1);
