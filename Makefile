@@ -9,7 +9,8 @@
 #   make install    DESTDIR= PREFIX=/usr/local;  make uninstall
 #   make clean
 #
-# Variables: CC=clang, SAN=address,undefined or SAN=thread, V=1 shows commands.
+# Variables: CC=clang, SAN=address,undefined or SAN=thread, V=1 shows commands; ARCH=i386 or
+# aarch64 for single targets of that variant, see tests/check-arch.
 
 VERSION := 0.1.0
 SONAME := libaioevt-shm.so.0
@@ -25,6 +26,18 @@ variant := $(variant)$(if $(filter-out gcc cc,$(notdir $(CC))),-$(notdir $(CC)))
 else
 CC := gcc
 endif
+# Another machine than this one: the engine and its tests alone, which need no library but
+# libc. ARCH=i386 makes 32-bit programs; ARCH=aarch64 what qemu-aarch64 runs.
+ARCH ?=
+variant := $(variant)$(if $(ARCH),-$(ARCH))
+ifeq ($(ARCH),i386)
+# Debian's gcc-multilib cannot be installed beside a cross compiler; what it adds is the path.
+OUR_ARCH := -m32 -idirafter /usr/include/x86_64-linux-gnu -Wno-psabi
+else ifeq ($(ARCH),aarch64)
+CC := aarch64-linux-gnu-gcc
+else ifneq ($(ARCH),)
+$(error ARCH=$(ARCH) is not known here; i386 and aarch64 are)
+endif
 B := .build/$(variant)
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2);)
@@ -33,7 +46,7 @@ CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
 OUR_CFLAGS := -std=gnu11 $(WARN) -fvisibility=hidden -ffunction-sections -fdata-sections \
 	-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DAIOEVT_VERSION='"$(VERSION)"' \
-	-Ishm -Ilib -pthread
+	-Ishm -Ilib -pthread $(OUR_ARCH)
 ifneq ($(SAN),)
 OUR_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
@@ -41,6 +54,9 @@ OUR_LDFLAGS := -Wl,-z,now -pthread -Wl,--gc-sections -Wl,--as-needed
 
 shm_obj := $(patsubst %.c,$(B)/%.o,$(wildcard shm/*.c))
 lib_obj := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
+ifneq ($(ARCH),)
+lib_obj :=
+endif
 cli_obj := $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
 bench_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/bench/true.c,$(wildcard tests/bench/*.c)))
 soak_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/soak/*.c))
@@ -49,6 +65,7 @@ tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 
 # Debian has libcbor as a shared library only; what can be linked statically is, because
 # every shared library makes each start of the program slower.
+cbor := $(if $(ARCH),,-lcbor)
 cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
@@ -90,7 +107,7 @@ $(filter $(B)/tests/test_freeze_%,$(tests)): $(B)/tests/%: $(B)/tests/%.o $(free
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcbor -lm
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libaioevt-shm.a
-	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcbor -lm
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cbor) -lm
 
 $(B)/tests/bench/bench: $(bench_obj) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lm
@@ -102,7 +119,7 @@ $(B)/tests/bench/bench-true: tests/bench/true.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-tests-built: all $(tests) $(B)/tests/soak/soak
+tests-built: all $(tests) $(B)/tests/soak/soak $(B)/tests/arch/peer
 
 # The fuzz targets, with clang and its sanitizers: a build of their own.
 FUZZ_SAN := address,undefined,fuzzer-no-link
