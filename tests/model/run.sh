@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Runs spin on small instances of the models, which must pass, and on their mutations, in
 # each of which it must find an error. One line each; exit 0 if all is as expected, 1 if
-# not, 77 without spin. Arguments, if any, choose jobs by name: run.sh wake MUT_REUSE
+# not, 77 without spin. Arguments, if any, choose jobs by name: run.sh wake MUT_REUSE. The
+# jobs marked deep, larger instances, are for run.sh deep alone (some five minutes).
 #
-# Two jobs at a time, under a minute on two idle cores, at most 1 GB each.
+# Two jobs at a time, about a minute on two idle cores, at most 1 GB each.
 
 command -v spin >/dev/null && command -v gcc >/dev/null || { echo "spin or gcc is missing"; exit 77; }
 models=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -14,25 +15,50 @@ trap 'exit 1' HUP INT TERM
 
 # MODEL EXPECT SEARCH NAME DEFINITIONS...
 #   EXPECT  pass, or caught: an assertion violated or a cycle
-#   SEARCH  safety: all states; quick: the same, built in less time; cycle: find cycles
+#   SEARCH  safety: all states; quick: the same, built in less time; deep: the same, not
+#           each time; cycle: find cycles
 # The longest first.
 sed 's/	#.*//' >"$tmp/jobs" <<'END'
-wake pass   safety news              NEV=2 E1=1
-wake pass   safety doorbell          NEV=1 E1=2
-wake caught safety MUT_START_FIRST   NEV=2 E1=1	# subscribe: frontier taken before the bit is set
-ring pass   safety reliable          REL=1 E1=3 REVOKES=0
-ring pass   safety reliable-revoke   REL=1 E1=2 REVOKES=1
-ring pass   safety reborn            HALT=2 E1=2 REVOKES=0
-ring pass   safety plain             E1=3 REVOKES=1
-ring pass   safety threads           THREADS=1 E0=2 E1=2 REVOKES=1
-ring pass   safety readers           NR=2 NE=1 E0=3 E1=0 REVOKES=1
+wake pass   deep   doorbell          E0=1 E1=1
+wake pass   deep   doorbell-more     SHARED=1 E0=1 E1=2
+wake pass   deep   woken-twice       WAKES=2
+space pass  deep   two               E=2
+space pass  deep   two-leave         E=2 LEAVES=1
+registry pass deep again             OPS1=2 DO_RETIRE=0
+registry pass deep kill-all          KILL=1 LIVE0=1
+registry pass deep kill-remove       KILL=1 NN=2 LIVE0=2 DO_OPEN=0
+ring pass   deep   reliable          REL=1 E1=3 REVOKES=0
+ring pass   deep   threads           THREADS=1 E0=2 E1=2 REVOKES=1
+ring pass   deep   close             CLOSE=1 N=4 E1=3 REVOKES=0
+ring pass   deep   reborn            HALT=2 E1=2 REVOKES=0
+ring pass   deep   plain             E1=3 REVOKES=1
+ring pass   deep   late              LATE=1 E1=2 REVOKES=1
+grow pass   deep   four              NP=4
+port pass   deep   three             NP=3 KILLS=2
+ring caught deep   limit-crowded     N=3 NE=3 E1=2 REVOKES=0	# N/2 + 2 emitters revoke each other for ever
 ring pass   safety halt              HALT=1 E1=2 REVOKES=1
 ring pass   cycle  still             HALT=1 E1=2 REVOKES=0
-ring pass   safety close             CLOSE=1 N=4 E1=3 REVOKES=0
-ring pass   safety close-revoke      CLOSE=1 NE=1 E0=3 E1=1 REVOKES=2
-ring pass   safety close-reliable    CLOSE=1 REL=1 NE=1 E0=3 E1=1 REVOKES=1
+ring pass   safety reliable-revoke   REL=1 E1=2 REVOKES=1
+ring pass   safety late-still        LATE=1 E1=2 REVOKES=0
+ring pass   safety plain-two         E1=2 REVOKES=1
+ring pass   safety reborn-one        HALT=2 E1=1 REVOKES=0
+ring pass   quick  readers           NR=2 NE=1 E0=3 E1=0 REVOKES=1
+ring pass   quick  close-revoke      CLOSE=1 NE=1 E0=3 E1=1 REVOKES=2
+ring pass   quick  close-reliable    CLOSE=1 REL=1 NE=1 E0=3 E1=1 REVOKES=1
+wake pass   safety news              NEV=2 E0=1 E1=1
+wake pass   safety woken             WAKES=1
+wake pass   quick  bell              SHARED=1 E1=1
+wake pass   quick  bell-of-two       SHARED=1 NL=2
+registry pass safety all             LIVE0=1
+registry pass quick  remove-two      NN=2 LIVE0=2 DO_OPEN=0 DO_RETIRE=0
+registry pass quick  kill-maker      KILL=1 OPS1=1 DO_REMOVE=0 DO_RETIRE=0
+registry pass quick  kill-one        KILL=1 OPS1=0 LIVE0=1
+registry pass quick  kill-retirer    KILL=1 LIVE0=1 DO_REMOVE=0
+space pass  quick  one               E=1 LEAVES=1
+grow pass   safety three             NP=3
+port pass   quick  two               NP=2
 ring caught safety MUT_EPOCH_LAST    REL=1 E1=3 REVOKES=0	# limit: epoch loaded after the cursors
-ring caught safety MUT_EPOCH_FIRST   REL=1 E1=2 REVOKES=0	# claim: epoch loaded before head and slot
+ring caught quick  MUT_EPOCH_FIRST   REL=1 E1=2 REVOKES=0	# claim: epoch loaded before head and slot
 ring caught quick  MUT_CURSOR_FIRST  REL=1 E1=2 REVOKES=0	# register: final cursor before the epoch is bumped
 ring caught quick  MUT_CURSOR_EARLY  REL=1 E1=2 REVOKES=0	# cursor moved before the copy
 ring caught quick  MUT_COMMIT_STORE  E1=2 REVOKES=1	# commit is a store
@@ -45,22 +71,76 @@ ring caught quick  MUT_BLIND_CLAIM   E1=2 REVOKES=1	# claim is a store
 ring caught quick  MUT_PIN_RECORD    E1=2 REVOKES=1	# pinned slot does not say that it comes after a void
 ring caught quick  MUT_HEAD_LAG      E1=2 REVOKES=0	# overtaken reader does not push head
 ring caught cycle  MUT_NO_HELP       E1=2 REVOKES=0	# nobody pushes head
+ring caught quick  MUT_HASTY         LATE=1 E1=2 REVOKES=0	# reader revokes what holds up nothing
+ring caught quick  MUT_SETTLE_LIVE   LATE=1 E1=2 REVOKES=0	# settle: what is being written is not revoked
+ring caught quick  MUT_SETTLE_ONCE   LATE=1 E1=2 REVOKES=0	# settle: not again after two laps
 ring caught quick  MUT_CLOSE_HELP    CLOSE=1 NE=1 E0=3 E1=1 REVOKES=1	# head pushed past CLOSED
 ring caught quick  MUT_CLOSE_GONE    CLOSE=1 NE=1 E0=3 E1=1 REVOKES=1	# CLOSED hides the record that its slot holds
 ring caught quick  MUT_CLOSE_WALK    CLOSE=1 REL=1 NE=1 E0=3 E1=1 REVOKES=0	# frontier walks past CLOSED
 ring caught quick  MUT_NO_REAP       HALT=2 E1=2 REVOKES=0	# new owner of a port leaves the old one's slots
-ring caught safety limit-crowded     N=3 NE=3 E1=2 REVOKES=0	# N/2 + 2 emitters revoke each other for ever
 ring caught quick  limit-pinned      N=2 NE=3 E1=1 REVOKES=0	# N emitters rest, their slots are pinned, one more spins
 ring caught quick  limit-impatient   E1=1 REVOKES=200	# reader revokes an emitter each time, for ever
-wake caught quick  MUT_SLEEP_STORE   E1=1	# SLEEPING is a buffered store
-wake caught quick  MUT_COMMIT_STORE  E1=1	# commit is a buffered store
-wake caught quick  MUT_NO_RECHECK    E1=1	# no second look after SLEEPING is set
-wake caught quick  MUT_DOOR_FIRST    E1=1	# doorbell loaded before the commit
-wake caught quick  MUT_WAKE_FIRST    E1=1	# FUTEX_WAKE before SLEEPING is cleared
-wake caught quick  MUT_NO_GRACE      E1=1	# sleeps on a slot in WRITING without a limit
-wake caught quick  MUT_BIT_STORE     NEV=2 E1=1	# subscribe: the bit is a buffered store
-wake caught quick  MUT_NEWS_LATE     NEV=2 E1=1	# news taken after the look at the rings
-wake caught quick  MUT_RECHECK_NEWS  NEV=2 E1=1	# periodic re-check looks at news only
+wake caught quick  MUT_ARM_STORE     WAKES=1	# arming is a buffered store
+wake caught quick  MUT_COMMIT_STORE  WAKES=1	# commit is a buffered store
+wake caught quick  MUT_BELL_FIRST    WAKES=1	# bell loaded before the commit
+wake caught quick  MUT_WAKE_FIRST    WAKES=1	# FUTEX_WAKE before the bell is moved on
+wake caught quick  MUT_NO_RECHECK    WAKES=1	# no second look once the bell is armed
+wake caught quick  MUT_BIT           SHARED=1 NL=2	# bell is a bit, without a generation
+wake caught quick  MUT_DISARM_EVENT  SHARED=1 NL=2	# who leaves disarms the bell of the event
+wake caught quick  MUT_NO_GRACE      SHARED=1 E1=1	# sleeps without a limit though a record stands behind
+wake caught quick  MUT_START_FIRST   NEV=2	# subscribe: place taken before the bit is set
+wake caught quick  MUT_BIT_STORE     NEV=2	# subscribe: the bit is a buffered store
+wake caught quick  MUT_WORDS_LAST    NEV=2	# subscribe: n_words raised after the place is taken
+wake caught quick  MUT_NEWS_LATE     NEV=2	# news taken after the look at the rings
+wake caught quick  MUT_NEWS_LAST     NEV=2	# doorbell rung before the news bit is set
+wake caught quick  MUT_WOKEN_STORE   WAKES=1	# listener_wake: woken is a buffered store
+wake caught quick  MUT_WOKEN_EARLY   WAKES=1	# woken looked at before the bell is armed
+wake caught quick  MUT_BELL_LATE     WAKES=1	# bell named after woken was looked at
+wake caught quick  MUT_WOKEN_DROP    WAKES=1	# a record was found: the wake is forgotten
+wake caught quick  MUT_WOKEN_HASTY   WAKES=1	# -EINTR without one more look
+space caught quick MUT_ARM_STORE     E=2	# arming is a buffered store
+space caught quick MUT_RING_STORE    E=2	# bell moved on by a store
+space caught quick MUT_BIT           E=2	# bell is a bit, without a generation
+space caught quick MUT_CURSOR_STORE  E=2	# cursor is a buffered store
+space caught quick MUT_BELL_FIRST    E=2	# bell loaded before the cursor is stored
+space caught quick MUT_NO_LOOK       E=2	# no second look at the cursors
+space caught quick MUT_LEAVE_SILENT  LEAVES=1	# reader goes and rings nobody
+grow caught quick  MUT_CLOSE_FIRST   NP=2	# closed before the successor is there
+grow caught quick  MUT_PREPARE_STORE NP=2	# successor put there by a store
+grow caught quick  MUT_BEGIN_OPEN    NP=2	# successor begins while the ring is open
+grow caught quick  MUT_BASE_FIRST    NP=2	# base set before head
+grow caught quick  MUT_BEGIN_STORE   NP=2	# head of a successor that has begun set again
+grow caught quick  MUT_SEAL_STORE    NP=2	# sealed by a store
+grow caught quick  MUT_SEAL_FIRST    NP=2	# end taken before the ring is closed
+grow caught quick  MUT_NO_SEAL       NP=3	# closed and not sealed
+registry caught quick MUT_USE_LATE        LIVE0=1	# use: bit set after the look at the state
+registry caught quick MUT_GONE_LATE       LIVE0=1	# bury: bits looked at before GONE
+registry caught quick MUT_PORTS_EARLY     LIVE0=1	# and how many ports there are
+registry caught quick MUT_RETIRE_LATE     LIVE0=1	# retire: bits looked at before RETIRING
+registry caught quick MUT_NO_KEEP         LIVE0=1	# user leaves RETIRING
+registry caught quick MUT_UNUSE_EARLY     LIVE0=1	# bit cleared before the last access
+registry caught quick MUT_OPEN_LATE       DO_REMOVE=0	# maker sets its bit when all can find the event
+registry caught quick MUT_NO_PIN          LIVE0=1	# taken out without a use
+registry caught quick MUT_NO_MARK         NN=2 LIVE0=2 DO_OPEN=0	# unlinked without a mark
+registry caught quick MUT_NO_WALK         LIVE0=1	# GONE while it is linked
+registry caught quick MUT_BLIND_LINK      DO_RETIRE=0	# linked whatever came to be there
+registry caught quick MUT_SAME_GENERATION DO_RETIRE=0	# slot taken with its old generation
+registry caught quick MUT_NO_SEAL         OPS1=2 DO_RETIRE=0	# unlinked while it is emitted to
+registry caught quick MUT_FLOOR_LATE      OPS1=2 DO_RETIRE=0	# floor raised after it is unlinked
+registry caught quick MUT_FLOOR_ONCE      OPS1=2 DO_RETIRE=0	# floor not looked at again once linked
+registry caught quick MUT_REAP_LINKED     KILL=1 OPS1=0 DO_REMOVE=0 DO_RETIRE=0	# reaper frees NEW though it is linked
+registry caught quick MUT_NO_REAP_NEW     KILL=1 DO_REMOVE=0 DO_RETIRE=0	# reaper leaves NEW
+registry caught quick MUT_NO_PENDING      KILL=1 DO_REMOVE=0 DO_RETIRE=0	# region not in the port's pending words
+registry caught quick MUT_SETTLE_EARLY    KILL=1 DO_REMOVE=0 DO_RETIRE=0	# taken from them before the event has it
+port caught quick  MUT_NO_RIGHT      NP=2	# taken and reaped without the right lock
+port caught quick  MUT_RIGHT_EARLY   NP=2	# right given up before TAKEN
+port caught quick  MUT_TAKEN_FIRST   NP=2	# TAKEN before the presence lock is held
+port caught quick  MUT_CLOSE_FIRST   NP=2	# presence lock dropped before FREE
+port caught quick  MUT_PROBE_FIRST   NP=2	# presence probed before the state is loaded
+port caught quick  MUT_DEAD_STORE    NP=2	# DEAD by a store
+port caught quick  MUT_SAME_GENERATION NP=2	# taken with its old generation
+port caught quick  MUT_FREE_FIRST    NP=2	# FREE before it is clean
+port caught quick  MUT_REAP_TAKEN    NP=2	# reaped without a look at the state, once the right is had
 END
 
 # job MODEL EXPECT SEARCH NAME DEFINITIONS...: one line; leaves $tmp/bad on a surprise
@@ -69,20 +149,30 @@ job()
 	model=$1 expect=$2 search=$3 name=$4
 	shift 4
 	case $name in MUT_*) set -- "$@" "MUT=$name" ;; esac
-	if [ "$model" = ring ]; then
-		for d in N=2 NE=2 E0=1 NR=1 THREADS=0 CLOSE=0 MUT=0; do
-			case " $* " in *" ${d%%=*}="*) ;; *) set -- "$@" "$d" ;; esac
-		done
-	fi
+	defaults="MUT=0"
+	case $model in
+	ring) defaults="$defaults N=2 NE=2 E0=1 NR=1 THREADS=0 CLOSE=0" ;;
+	wake) defaults="$defaults NEV=1 NL=1 E0=1 E1=0 WAKES=0 SHARED=0" ;;
+	space) defaults="$defaults D=1 E=1 LEAVES=0" ;;
+	grow) defaults="$defaults MAX=3" ;;
+	port) defaults="$defaults KILLS=1" ;;
+	registry) defaults="$defaults K=2 NN=1 OPS0=1 OPS1=1 KILL=0 LIVE0=0
+		DO_OPEN=1 DO_REMOVE=1 DO_RETIRE=1" ;;
+	esac
+	for d in $defaults; do
+		case " $* " in *" ${d%%=*}="*) ;; *) set -- "$@" "$d" ;; esac
+	done
 	for d; do
 		shift
 		set -- "$@" "-D$d"
 	done
 	case $search in
-	safety) build='-O1 -DSAFETY' run='' ;;
+	safety | deep) build='-O1 -DSAFETY' run='' ;;
 	quick) build='-O0 -DSAFETY' run='' ;;
 	cycle) build='-O1 -DNP' run='-l' ;;
 	esac
+	# Who is killed stands still: no end state. Then nobody waits for him in these two.
+	case $model in registry | port) run="$run -E" ;; esac
 
 	mkdir "$tmp/$model.$name" && cd "$tmp/$model.$name" || return
 	if spin -a "$@" "$models/$model.pml" >out 2>&1 &&
@@ -100,7 +190,7 @@ job()
 		[ "$errors" = 1 ] && [ -n "$why" ] && verdict=ok
 	fi
 	case $name in limit-*) grep -q 'assertion violated.*committed>>' out || verdict=FAIL ;; esac
-	printf '%-4s %s %-16s %9s states  %s\n' "$verdict" "$model" "$name" "$states" "$why"
+	printf '%-4s %-8s %-19s %9s states  %s\n' "$verdict" "$model" "$name" "$states" "$why"
 	: >"$tmp/ran"
 	if [ $verdict != ok ]; then
 		: >"$tmp/bad"
@@ -116,12 +206,14 @@ worker()
 	while read -r line; do
 		n=$((n + 1))
 		set -f
-		if [ $# -gt 0 ]; then
-			case " $* " in
+		case " ${*:-check} : $(echo $line | cut -d' ' -f3)" in
+		*" check : deep") continue ;;
+		*" check : "* | *" deep : deep") ;;
+		*)	case " $* " in
 			*" $(echo $line | cut -d' ' -f4) "* | *" ${line%% *} "*) ;;
 			*) continue ;;
-			esac
-		fi
+			esac ;;
+		esac
 		mkdir "$tmp/taken.$n" 2>/dev/null && (job $line) </dev/null
 	done <"$tmp/jobs"
 }

@@ -1,200 +1,236 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sleep and wake, and subscribing. Total store order, written out: a plain store goes
- * through its thread's buffer and reaches memory later; a read-modify-write and the kernel
- * wait until the buffer is empty. The ring is cut down to claim, commit, revoke and read.
+ * Sleep and wake: shm/bell.c, shm/listener.c, and subscribing (shm/sub.c), with store
+ * buffers (bell.pml). The ring is cut down to claim, commit, revoke and read.
  *
- * Shown: when all is at rest, a sleeping listener has read every record committed since it
- * subscribed. Emitter 0 may be stopped for ever at any step. Only if that is between its
- * commit and its wake may a record wait for the listener's periodic re-check.
+ * Shown, in every state, so for emitters that are stopped or killed anywhere: no listener is
+ * asleep while a record committed since it subscribed is unread, unless the emitter of just
+ * that record stands between its commit and the end of its wake, or somebody moved the bell
+ * on and stands before his FUTEX_WAKE. (Then the re-check reads it.) And a call of
+ * aioevt_shm_listener_wake() is answered by -EINTR, once what was committed before it is read.
  *
- * -DNEV=2  the listener has two events and finds out by news bits which to look at
+ * run.sh defines the instance: NEV, 1 or 2 events (of 2, a listener finds out by news bits which
+ * to look at); NL listeners, each of which listens to all; E0 and E1, the records of the two
+ * emitters; WAKES, of listener 0; SHARED, 1 if none sleeps on its own bell; MUT, the mutation,
+ * or 0. Labels in comments are those of the
+ * code; a line without one is a step that only the process itself can see.
  */
-#ifndef NEV
-#define NEV	1	/* events; emitters choose one for each record */
-#endif
-#ifndef E0
-#define E0	1	/* records that emitter 0 emits */
-#endif
-#ifndef E1
-#define E1	2	/* and emitter 1 */
-#endif
-#ifndef MUT
-#define MUT	0	/* -DMUT=... one of these, which must be caught */
-#endif
-#define MUT_SLEEP_STORE		1	/* SLEEPING is a buffered store */
-#define MUT_COMMIT_STORE	2	/* commit is a buffered store */
-#define MUT_NO_RECHECK		3	/* no second look after SLEEPING is set */
-#define MUT_DOOR_FIRST		4	/* emitter loads the doorbell before it commits */
-#define MUT_WAKE_FIRST		5	/* emitter wakes before it clears SLEEPING */
-#define MUT_NO_GRACE		6	/* sleeps on a slot in WRITING without a limit */
-#define MUT_START_FIRST		7	/* subscribe: frontier taken before the bit is set */
-#define MUT_BIT_STORE		8	/* subscribe: the bit is a buffered store */
-#define MUT_NEWS_LATE		9	/* news taken after the look at the rings */
-#define MUT_RECHECK_NEWS	10	/* periodic re-check looks at news only */
-
-#define S		6	/* slots of an event, never reused */
+mtype = {
+	MUT_ARM_STORE, MUT_RING_STORE, MUT_WAKE_FIRST, MUT_BIT, MUT_NO_RECHECK, MUT_COMMIT_STORE,
+	MUT_BELL_FIRST, MUT_DISARM_EVENT, MUT_NO_GRACE, MUT_START_FIRST, MUT_BIT_STORE,
+	MUT_WORDS_LAST, MUT_NEWS_LATE, MUT_NEWS_LAST, MUT_WOKEN_STORE,
+	MUT_WOKEN_EARLY, MUT_BELL_LATE, MUT_WOKEN_DROP, MUT_WOKEN_HASTY
+}
+#define S		(E0 + E1 + 1)	/* slots of an event, never reused; one is revoked */
 #define WRITING		1
 #define COMMITTED	2
 #define VOID		3
-#define ME		2	/* the listener's store buffer; emitters have 0 and 1 */
-#define IF(cond, then)	if :: cond -> then :: else fi
 
-/* addresses in mem */
-#define BITMAP(ev)	(ev)		/* does the listener listen to the event */
-#define NEWS		2		/* which events have news for it */
-#define DOOR		3		/* 1: SLEEPING */
-#define SLOT(ev, seq)	(4 + (ev) * S + (seq))
+/* processes: emitters 0 and 1, listeners from 2 on, then who calls listener_wake */
+#define NP		(3 + NL)
+#define LISTENER(l)	(2 + (l))
+#define WAKER		(2 + NL)
 
-byte mem[4 + NEV * S];
-chan buffer[3] = [2] of { byte, byte };	/* address, value */
+/* addresses in mem; nobody is asleep on 0 */
+#define WORDS(ev)	(ev)				/* event->n_words */
+#define BITS(ev)	(NEV + (ev))			/* event->listeners */
+#define BELL(ev)	(2 * NEV + (ev))		/* event->bell */
+#define NEWS(l)		(3 * NEV + (l))			/* listener->news */
+#define DOORBELL(l)	(3 * NEV + NL + (l))
+#define WOKEN		(3 * NEV + 2 * NL)		/* of listener 0; and l->bell */
+#define ITS_BELL	(WOKEN + 1)
+#define SLOT(ev, seq)	(WOKEN + 2 + (ev) * S + (seq))
+
+byte mem[WOKEN + 2 + NEV * S + 1];
 byte head[NEV];
-bool asleep;				/* the listener, on the kernel's queue */
 
 /* ghosts */
-byte pos[NEV];				/* next to read */
-bool gap[2], halt[2], late;		/* late: a wake was left out by who stopped in the gap */
+byte pos[NL * NEV];				/* next to read */
+#define POS(l, ev)	pos[(l) * NEV + (ev)]
+bool busy[NL];					/* sleeps no longer than the grace */
+byte mine[2];					/* which record an emitter is about to wake for */
+bool waking;
+byte due;					/* what was committed before the last listener_wake */
+hidden byte x, y, z;
 
-#define store(p, a, v)	buffer[p]!a, v
-#define DRAINED(p)	empty(buffer[p])
-
-/* Stores reach memory in order, at any time. */
-active [3] proctype memory()
+inline check()
 {
-	byte a, v;
-
-end:	do
-	:: atomic { buffer[_pid]?a, v -> mem[a] = v; a = 0; v = 0 }
-	od
+	d_step {
+		for (x : 0 .. NL - 1) {
+			for (y : 0 .. NEV - 1) {
+				for (z : POS(x, y) .. S - 1) {
+					assert(!asleep[LISTENER(x)] || busy[x] || ringing ||
+					       mem[SLOT(y, z)] != COMMITTED ||
+					       mine[0] == SLOT(y, z) || mine[1] == SLOT(y, z))
+				}
+			}
+		}
+		assert(!asleep[LISTENER(0)] || !mem[WOKEN] || waking || ringing);
+		x = 0; y = 0; z = 0
+	}
 }
+
+#include "bell.pml"
 
 proctype emitter(byte me)
 {
-	byte ev, s, n;
-	bool door;
+	byte ev, s, n, l, v, bits, early;
 
-	{
-	do
-	:: n == (me -> E1 : E0) -> break
-	:: else ->
-		if :: ev = 0 :: ev = NEV - 1 fi;
-again:		atomic {					/* claim, seq_cst */
-			DRAINED(me) -> s = head[ev];
-			head[ev]++;
-			mem[SLOT(ev, s)] = WRITING
-		}
-		IF(MUT == MUT_DOOR_FIRST, door = mem[DOOR]);
+end:	do
+	:: n < (me -> E1 : E0) ->
+		if :: ev = 0 :: NEV == 2 -> ev = 1 fi;
+again:		locked(me, s = head[ev]; head[ev]++; mem[SLOT(ev, s)] = WRITING);	/* ring_claim:A */
+		IF(MUT == MUT_BELL_FIRST, early = mem[BELL(ev)]);
 		if
-		:: MUT == MUT_COMMIT_STORE -> atomic { store(me, SLOT(ev, s), COMMITTED); gap[me] = true }
-		:: else -> atomic {
-			DRAINED(me) ->				/* commit:A */
-			IF(mem[SLOT(ev, s)] != WRITING, goto again);	/* revoked */
+		:: MUT == MUT_COMMIT_STORE -> store(me, SLOT(ev, s), COMMITTED)
+		:: else -> locked(me,						/* ring_commit:A */
+			IF(mem[SLOT(ev, s)] != WRITING, goto again);		/* revoked */
 			mem[SLOT(ev, s)] = COMMITTED;
-			gap[me] = true
-		   }
+			mine[me] = SLOT(ev, s))
 		fi;
-		atomic { IF(!mem[BITMAP(ev)], goto done) };	/* notify:A */
-		if
-		:: NEV == 1 || mem[NEWS] & (1 << ev)		/* notify:B */
-		:: else -> atomic { DRAINED(me) -> mem[NEWS] = mem[NEWS] | (1 << ev) }	/* notify:C */
-		fi;
-		atomic {
-			IF(MUT != MUT_DOOR_FIRST, door = mem[DOOR]);	/* notify:D */
-			IF(!door, goto done)
-		}
-		IF(MUT == MUT_WAKE_FIRST, asleep = false);
-		atomic { DRAINED(me) -> door = mem[DOOR]; mem[DOOR] = 0 }	/* notify:E */
-		IF(door && MUT != MUT_WAKE_FIRST, asleep = false);	/* notify:F  FUTEX_WAKE */
-done:		skip;
-		atomic { gap[me] = false; door = false; s = 0; ev = 0; n++ }
+		atomic { IF(!mem[WORDS(ev)], goto done) };			/* listeners_ring:A */
+		IF(MUT != MUT_BELL_FIRST || early & ARMED, bell_ring(me, BELL(ev), v));
+		bits = mem[BITS(ev)];						/* listeners_ring:B */
+		do
+		:: atomic { bits == 0 -> break }
+		:: atomic { bits & 1 << l -> bits = bits & ~(1 << l) };
+			IF(MUT == MUT_NEWS_LAST, bell_ring(me, DOORBELL(l), v));
+			if
+			:: NEV == 1
+			:: NEV == 2 -> if
+				:: mem[NEWS(l)] & 1 << ev			/* ring_one:A */
+				:: else -> locked(me, mem[NEWS(l)] = mem[NEWS(l)] | 1 << ev)	/* ring_one:B */
+				fi
+			fi;
+			IF(MUT != MUT_NEWS_LAST, bell_ring(me, DOORBELL(l), v));
+			l++
+		:: atomic { bits && !(bits & 1 << l) -> l++ }
+		od;
+done:		atomic { mine[me] = 0; s = 0; ev = 0; l = 0; bits = 0; early = 0; n++; check() }
 	od
-	} unless { halt[me] -> atomic { late = late || gap[me]; gap[me] = false } }
 }
 
-/* May stop emitter 0 for ever, at any step. */
-proctype halter() { if :: halt[0] = true :: true fi }
-
-proctype listener()
+/* aioevt_shm_listener_wake() of listener 0, in another thread of its process */
+proctype waker()
 {
-	byte ev, news, st;
-	bool second, found, busy, all, early;
+	byte n, bell, v, s;
+
+end:	do
+	:: n < WAKES ->
+		if
+		:: MUT == MUT_WOKEN_STORE -> atomic { store(WAKER, WOKEN, 1); waking = true }
+		:: else -> locked(WAKER,					/* listener_wake:A */
+			mem[WOKEN] = 1;
+			waking = true;
+			for (s : 0 .. S - 1) { IF(mem[SLOT(0, s)] >= COMMITTED && due == s, due++) }
+			s = 0)
+		fi;
+		bell = mem[ITS_BELL];						/* listener_wake:D */
+		bell_ring(WAKER, bell, v);
+		atomic { bell = 0; n++; waking = false; check() }
+	od
+}
+
+#define AWAKE	0				/* why the listener looks */
+#define ARMING	1
+#define WAKING	2
+#define AT(ev, k)	mem[SLOT(ev, POS(l, ev) + k)]
+#define IS(ev, k)	(POS(l, ev) + k < S && AT(ev, k) != 0)
+#define HOLDS_UP(ev)	(IS(ev, 1) && (AT(ev, 1) == COMMITTED || IS(ev, 2) && AT(ev, 2) == COMMITTED))
+
+proctype listener(byte l)
+{
+	byte me = LISTENER(l), ev, news, st, bell, armed, why, owed;
+	bool found, taken;			/* ghost: a listener_wake not answered yet */
 
 	for (ev : 0 .. NEV - 1) {
-		IF(MUT == MUT_START_FIRST, pos[ev] = head[ev]);
+		IF(MUT == MUT_START_FIRST, POS(l, ev) = head[ev]);
+		IF(MUT != MUT_WORDS_LAST, locked(me, mem[WORDS(ev)] = 1));	/* bus_raise:A */
 		if
-		:: MUT == MUT_BIT_STORE -> store(ME, BITMAP(ev), 1)
-		:: else -> atomic { DRAINED(ME) -> mem[BITMAP(ev)] = 1 }	/* subscribe:A */
+		:: MUT == MUT_BIT_STORE -> store(me, BITS(ev), mem[BITS(ev)] | 1 << l)
+		:: else -> locked(me, mem[BITS(ev)] = mem[BITS(ev)] | 1 << l)	/* subscribe:A */
 		fi;
-		IF(MUT != MUT_START_FIRST, pos[ev] = head[ev])	/* subscribe:B  frontier */
+		IF(MUT != MUT_START_FIRST, POS(l, ev) = head[ev]);	/* ring_frontier:A */
+		IF(MUT == MUT_WORDS_LAST, locked(me, mem[WORDS(ev)] = 1))
 	}
-look:	/* Once awake; then, if there was nothing, again with SLEEPING set. */
-	found = false; busy = false;
-	IF(NEV > 1 && MUT != MUT_NEWS_LATE && mem[NEWS],	/* look:A */
-	   atomic { DRAINED(ME) -> news = news | mem[NEWS]; mem[NEWS] = 0 });	/* look:B */
+poll:	/* poll_subs */
+	atomic { ev = 0; found = false; busy[l] = false }
+	IF(NEV > 1 && MUT != MUT_NEWS_LATE && mem[NEWS(l)],			/* take_news:A */
+	   locked(me, news = news | mem[NEWS(l)]; mem[NEWS(l)] = 0));		/* take_news:B */
 	for (ev : 0 .. NEV - 1) {
 		atomic {
 			if
-			:: NEV > 1 && !(news & (1 << ev)) && !all -> st = 0
-			:: else -> st = mem[SLOT(ev, pos[ev])]	/* look:C */
+			:: NEV > 1 && !(news & 1 << ev) -> st = 0
+			:: else -> st = AT(ev, 0)				/* ring_look:A */
 			fi;
 			if
-			:: st == 0 -> news = news & ~(1 << ev)
-			:: st == COMMITTED || st == VOID ->
-				pos[ev]++;
-				news = news | (1 << ev);
-				found = true
-			:: st == WRITING -> busy = true
-			:: st == WRITING && !early && MUT != MUT_COMMIT_STORE -> early = true; goto grace
+			:: st >= COMMITTED -> POS(l, ev)++; found = true
+			:: st == WRITING && HOLDS_UP(ev) -> busy[l] = MUT != MUT_NO_GRACE
+			:: st == WRITING && HOLDS_UP(ev) -> goto grace		/* it may end at any time */
+			:: else -> news = news & ~(1 << ev)
 			fi;
 			st = 0
 		}
 	}
-	IF(NEV > 1 && MUT == MUT_NEWS_LATE && mem[NEWS],
-	   atomic { DRAINED(ME) -> news = news | mem[NEWS]; mem[NEWS] = 0 });
-	atomic { ev = 0; all = false }
-	IF(second && found, store(ME, DOOR, 0));		/* listener_sleep:B */
-	if
-	:: found -> second = false; goto look
-	:: !found && !second ->
+	IF(NEV > 1 && MUT == MUT_NEWS_LATE && mem[NEWS(l)],
+	   locked(me, news = news | mem[NEWS(l)]; mem[NEWS(l)] = 0));
+	atomic {
+		ev = 0;
 		if
-		:: MUT == MUT_SLEEP_STORE -> store(ME, DOOR, 1)
-		:: else -> atomic { DRAINED(ME) -> mem[DOOR] = 1 }	/* sleep:A */
-		fi;
-		second = true;
-		IF(MUT != MUT_NO_RECHECK, goto look)
-	:: else
-	fi;
-	atomic { DRAINED(ME) -> asleep = mem[DOOR]; second = false }	/* FUTEX_WAIT */
-	if
-	:: !asleep
-	:: asleep && !early -> early = true; asleep = false	/* for no reason */
-	:: timeout -> asleep = false; goto rest			/* all is at rest */
-	fi;
-	store(ME, DOOR, 0);					/* listener_sleep:B */
-	goto look;
-rest:	skip;
-	if
-	:: late && !busy ->					/* the re-check period is over */
-		late = false;
-		all = MUT != MUT_RECHECK_NEWS;
-		goto look
-	:: else
-	fi;
-	for (ev : 0 .. NEV - 1) {		/* what can be read waits for no clock */
-		assert(late || mem[SLOT(ev, pos[ev])] != COMMITTED)
+		:: why == ARMING -> goto armed_look
+		:: why == WAKING -> why = AWAKE; if
+			:: found && MUT != MUT_WOKEN_DROP -> DRAINED(me); mem[WOKEN] = 1; taken = false; goto poll	/* listener_wake:C */
+			:: found && MUT == MUT_WOKEN_DROP -> goto poll
+			:: !found -> taken = false; assert(busy[l] || POS(0, 0) >= owed)	/* -EINTR */
+			fi
+		:: why == AWAKE && found -> goto poll
+		:: why == AWAKE && !found
+		fi
 	}
-	IF(busy && MUT != MUT_NO_GRACE, ev = 0; goto grace);	/* the grace is over */
-	for (ev : 0 .. NEV - 1) {
-		for (st : pos[ev] .. S - 1) { assert(mem[SLOT(ev, st)] != COMMITTED) }
+	/* was_woken */
+	IF(WAKES && l == 0 && mem[WOKEN],					/* listener_wake:B */
+	   locked(me, mem[WOKEN] = 0; why = WAKING; taken = true; owed = due); IF(MUT != MUT_WOKEN_HASTY, goto poll);
+	   atomic { why = AWAKE; taken = false; assert(busy[l] || POS(0, 0) >= owed) });
+
+	/* listener_sleep; find_bell() has a reason for which */
+	if :: !SHARED -> bell = DOORBELL(l) :: NEV == 1 -> bell = BELL(0) fi;
+	IF(WAKES && l == 0 && MUT != MUT_BELL_LATE, locked(me, mem[ITS_BELL] = bell));	/* listener_sleep:A */
+	IF(MUT == MUT_WOKEN_EARLY, st = mem[WOKEN]);
+	bell_arm(me, bell, armed);
+	why = ARMING;
+	IF(MUT != MUT_NO_RECHECK, goto poll);
+armed_look:
+	atomic {
+		why = AWAKE;
+		assert(!taken);
+		IF(found, goto leave);
+		IF(WAKES && l == 0 && (MUT == MUT_WOKEN_EARLY -> st : mem[WOKEN]), goto leave)	/* listener_sleep:C */
 	}
-	goto out;
-grace:	do							/* revoke */
+	IF(WAKES && l == 0 && MUT == MUT_BELL_LATE, locked(me, mem[ITS_BELL] = bell));
+	locked(me, futex_wait(me, bell, armed); check());
+end:	if
+	:: !asleep[me]
+	:: asleep[me] && busy[l] -> asleep[me] = 0; why = WAKING	/* the grace is over */
+	fi;
+leave:	IF(bell == DOORBELL(l) || MUT == MUT_DISARM_EVENT, bell_disarm(me, bell, armed));
+	atomic {
+		bell = 0; armed = 0; st = 0;
+		if :: why == WAKING -> why = AWAKE; ev = 0 :: else -> goto poll fi
+	}
+grace:	do							/* ring_revoke:A */
 	:: ev < NEV ->
-		atomic { DRAINED(ME) -> IF(mem[SLOT(ev, pos[ev])] == WRITING, mem[SLOT(ev, pos[ev])] = VOID) };
+		locked(me, IF(AT(ev, 0) == WRITING && HOLDS_UP(ev), AT(ev, 0) = VOID));
 		ev++
-	:: else -> ev = 0; st = 0; second = false; all = false; goto look
-	od;
-out:	skip
+	:: else -> atomic { ev = 0; st = 0; goto poll }
+	od
 }
 
-init { atomic { run emitter(0); run emitter(1); run halter(); run listener() } }
+init {
+	atomic {
+		mem[ITS_BELL] = DOORBELL(0);
+		run emitter(0); run emitter(1);
+		run listener(0);
+		IF(NL > 1, run listener(1));
+		IF(WAKES, run waker())
+	}
+}
