@@ -98,7 +98,7 @@ active [NE + CLOSE] proctype emitter()
 			IF(LAP(st) == LAPOF(h), break);		/* the ring ends here */
 			assert(LAP(st) + 1 == LAPOF(h))
 		}
-		isdead = !BUSY(st) || dead[OWN(st)] || MUT == MUT_REUSE;	/* port_is_dead, after :B */
+		isdead = !BUSY(st) || dead[OWN(st)] || MUT == MUT_REUSE;	/* port_is_dead:A,B, after ring_next:B */
 		IF(!isdead,				/* ring_next:C  lap onto a live claimer: pin */
 			d_step {
 				mine = ST(LAPOF(h), OWN(st), MUT != MUT_PIN_RECORD, PINNED);
@@ -253,7 +253,7 @@ writing:
 		:: timeout -> IF(!HOLDS_UP(true), goto judge)
 		fi
 	}
-	h = (dead[OWN(st)] || MUT == MUT_VOID_LIVE -> VOID : PINNED);	/* port_is_dead, after :A */
+	h = (dead[OWN(st)] || MUT == MUT_VOID_LIVE -> VOID : PINNED);	/* port_is_dead:A,B, after ring_look:A */
 	d_step { cas(i, st, WITH(st, h), inside[i], ok) }	/* ring_revoke:A */
 	goto again;
 none:	if :: LAP(slot[i]) >= LAPOF(pos[me]) -> goto again :: timeout fi;
@@ -288,10 +288,10 @@ end2:	HALT == 2 && gone[0];
 	:: i == N || MUT == MUT_NO_REAP -> break
 	:: else -> st = slot[i];				/* ring_void_port:A */
 		ok = !BUSY(st) || OWN(st) != 1;
-		IF(!ok, d_step { cas(i, st, WITH(st, VOID), inside[i], ok); st = 0 })	/* :B */
+		IF(!ok, d_step { cas(i, st, WITH(st, VOID), inside[i], ok); st = 0 })	/* ring_void_port:B */
 		IF(ok, i++)
 	od;
-	dead[1] = false;					/* take:B */
+	dead[1] = false;					/* port_take:B */
 	atomic { gone[0] = false; halt[0] = false; st = 0; ok = false }
 }
 #endif

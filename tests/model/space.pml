@@ -49,7 +49,7 @@ proctype emitter(byte me)
 
 end:	do
 	:: n < E ->
-again:		atomic { seq = head; c = HELD(0) }		/* ring_next:A; scan:A, B */
+again:		atomic { seq = head; c = HELD(0) }		/* ring_next:A; may_claim:A, scan:A,B */
 		atomic { limit = HELD(1); limit = (c < limit -> c : limit) + D; c = 0 }
 		atomic {					/* ring_claim:A */
 			if
@@ -62,7 +62,7 @@ again:		atomic { seq = head; c = HELD(0) }		/* ring_next:A; scan:A, B */
 		wants[me] = seq;
 		bell_arm(me, SPACE, armed);
 		IF(MUT != MUT_NO_LOOK,
-			c = HELD(0);				/* space_sleep:A */
+			c = HELD(0);				/* space_sleep:A, scan:A,B */
 			atomic { limit = HELD(1); limit = (c < limit -> c : limit) + D; c = 0 }
 			IF(seq < limit, goto next));
 		locked(me, futex_wait(me, SPACE, armed); check());
@@ -83,7 +83,7 @@ end:	do
 		:: else -> locked(me, mem[CURSOR(r)] = pos + 1; telling[r] = true)	/* publish_cursor:A */
 		fi;
 		pos++;
-		IF(MUT != MUT_BELL_FIRST || v & ARMED, v = 0; bell_ring(me, SPACE, v));	/* publish_cursor:B */
+		IF(MUT != MUT_BELL_FIRST || v & ARMED, v = 0; bell_ring(me, SPACE, v));	/* reliable_wake() */
 		atomic { telling[r] = false; check() }
 	:: LEAVES && r == 1 ->
 		locked(me, mem[HERE(r)] = 0; telling[r] = true);		/* unregister:A */
