@@ -4,6 +4,7 @@
 #   make demo       install what is missing, build, show one process wake another
 #   make check      install what is missing, run every test (about 5 minutes)
 #   make fuzz       go on searching for inputs that break it (FUZZ_SECONDS=300, in all)
+#   make proof      kill and stop a process at every instruction of every operation (about an hour)
 #   make bench      measure, with the machine's raw limits beside (2 minutes)
 #   make soak       all at random, killed and stopped, 10 minutes; SOAK_SECONDS= to choose
 #   make install    DESTDIR= PREFIX=/usr/local;  make uninstall
@@ -69,7 +70,7 @@ cbor := $(if $(ARCH),,-lcbor)
 cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
-.PHONY: all demo check bench soak fuzz fuzz-replay fuzz-targets fuzz-built install uninstall clean deps \
+.PHONY: all demo check proof bench soak fuzz fuzz-replay fuzz-targets fuzz-built install uninstall clean deps \
 	tests-built FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -157,6 +158,10 @@ fuzz: deps fuzz-built
 
 fuzz-replay: fuzz-built
 	$(Q)tests/fuzz/run $(FUZZ_B)/tests/fuzz
+
+proof: deps
+	$(Q)$(MAKE) --no-print-directory $(filter $(B)/tests/test_freeze_%,$(tests))
+	$(Q)tests/proof $(filter $(B)/tests/test_freeze_%,$(tests))
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all $(B)/tests/bench/bench $(B)/tests/bench/bench-true

@@ -313,7 +313,23 @@ static void note(struct freeze_trace *t, unsigned *room, uintptr_t pc, bool effe
 	t->n_effects += effect;
 }
 
-/* For each instruction the last one up to it that is new to the trace there; 0: none. */
+/* Put @pc into the set: false if it is there. */
+static bool put(uintptr_t *set, size_t size, uintptr_t pc)
+{
+	size_t at = pc * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (size - 1);
+
+	while (set[at] && set[at] != pc)
+		at = (at + 1) & (size - 1);
+	if (set[at] == pc)
+		return false;
+	set[at] = pc;
+	return true;
+}
+
+/*
+ * For each instruction the last one up to it that is new to the trace there, 0 if none; and
+ * whether it is the first or the last of that address.
+ */
 static void find_firsts(struct freeze_trace *t)
 {
 	size_t size = 1024;
@@ -323,15 +339,15 @@ static void find_firsts(struct freeze_trace *t)
 		size *= 2;
 	set = calloc(size, sizeof(*set));
 	t->from = calloc(t->n, sizeof(*t->from));
-	check(set && t->from);
-	for (unsigned k = 0; HAVE_PC && k < t->n; k++) {
-		size_t at = t->pc[k] * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (size - 1);
-
-		while (set[at] && set[at] != t->pc[k])
-			at = (at + 1) & (size - 1);
-		t->from[k] = !set[at] && k > 8 ? k : k ? t->from[k - 1] : 0;
-		set[at] = t->pc[k];
+	t->is_edge = calloc(t->n, 1);
+	check(set && t->from && t->is_edge);
+	for (unsigned k = 0; k < t->n; k++) {
+		t->is_edge[k] = put(set, size, t->pc[k]);
+		t->from[k] = t->is_edge[k] && k > 8 && HAVE_PC ? k : k ? t->from[k - 1] : 0;
 	}
+	memset(set, 0, size * sizeof(*set));
+	for (unsigned k = t->n; k--; )
+		t->is_edge[k] |= put(set, size, t->pc[k]);
 	free(set);
 }
 
