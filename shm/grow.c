@@ -138,6 +138,7 @@ static int end_in_use(struct aioevt_shm *bus, struct event_ref ref, uint64_t *re
 		return err;
 	err = seal(map, ret_end);
 	listeners_ring(bus, ref.index);
+	reliable_wake(map);	/* who waits for room here goes on with a fresh event */
 	if (!held)
 		event_map_free(map);
 	return err;

@@ -192,9 +192,13 @@ void reliable_sleep(struct event_map *map, const struct ring *ring, uint64_t seq
 {
 	uint64_t recheck = clock_ns(CLOCK_MONOTONIC) + RECHECK_NS;
 	uint32_t armed = bell_arm(&map->ctl->space);
+	uint64_t state;
 
 	/* space_sleep:A  is the scan in here, pairs with publish_cursor:A, unregister:A */
 	if (reliable_may_claim(map, ring, seq, limit))
+		return;
+	/* Grown or removed: who did that rings after closing, perhaps before the bell was armed. */
+	if (ring_look(ring, seq, &state) == LOOK_CLOSED)
 		return;
 	futex_wait(&map->ctl->space, armed, deadline < recheck ? deadline : recheck);
 }
