@@ -3,9 +3,9 @@
 # Runs spin on small instances of the models, which must pass, and on their mutations, in
 # each of which it must find an error. One line each; exit 0 if all is as expected, 1 if
 # not, 77 without spin. Arguments, if any, choose jobs by name: run.sh wake MUT_REUSE. The
-# jobs marked deep, larger instances, are for run.sh deep alone (some five minutes).
+# jobs marked deep, larger instances, are for run.sh deep alone (about ten minutes).
 #
-# Two jobs at a time, about a minute on two idle cores, at most 1 GB each.
+# Two jobs at a time, little more than a minute on two idle cores, at most 1 GB each.
 
 command -v spin >/dev/null && command -v gcc >/dev/null || { echo "spin or gcc is missing"; exit 77; }
 models=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -31,33 +31,39 @@ ring pass   deep   reliable          REL=1 E1=3 REVOKES=0
 ring pass   deep   threads           THREADS=1 E0=2 E1=2 REVOKES=1
 ring pass   deep   close             CLOSE=1 N=4 E1=3 REVOKES=0
 ring pass   deep   reborn            HALT=2 E1=2 REVOKES=0
+ring pass   deep   halt-more         HALT=1 E1=2 REVOKES=1
+ring pass   deep   still-more        HALT=1 E1=2 REVOKES=0
+ring pass   deep   reliable-three    REL=1 E1=2 REVOKES=1
+wake pass   deep   news-more         NEV=2 E0=1 E1=1
 ring pass   deep   plain             E1=3 REVOKES=1
 ring pass   deep   late              LATE=1 E1=2 REVOKES=1
+grow pass   deep   three             NP=3
 grow pass   deep   four              NP=4
 port pass   deep   three             NP=3 KILLS=2
 ring caught deep   limit-crowded     N=3 NE=3 E1=2 REVOKES=0	# N/2 + 2 emitters revoke each other for ever
-ring pass   safety halt              HALT=1 E1=2 REVOKES=1
-ring pass   cycle  still             HALT=1 E1=2 REVOKES=0
-ring pass   safety reliable-revoke   REL=1 E1=2 REVOKES=1
-ring pass   safety late-still        LATE=1 E1=2 REVOKES=0
+ring pass   safety halt              HALT=1 E1=1 REVOKES=1
+ring pass   cycle  still             HALT=1 E1=1 REVOKES=0
+ring pass   safety reliable-two      REL=1 E1=2 REVOKES=0
+ring pass   quick  reliable-revoke   REL=1 E1=1 REVOKES=1
+ring pass   quick  late-still        LATE=1 E1=1 REVOKES=0
 ring pass   safety plain-two         E1=2 REVOKES=1
 ring pass   safety reborn-one        HALT=2 E1=1 REVOKES=0
 ring pass   quick  readers           NR=2 NE=1 E0=3 E1=0 REVOKES=1
 ring pass   quick  close-revoke      CLOSE=1 NE=1 E0=3 E1=1 REVOKES=2
 ring pass   quick  close-reliable    CLOSE=1 REL=1 NE=1 E0=3 E1=1 REVOKES=1
-wake pass   safety news              NEV=2 E0=1 E1=1
+wake pass   quick  news              NEV=2 E0=1 E1=0
 wake pass   safety woken             WAKES=1
 wake pass   quick  bell              SHARED=1 E1=1
 wake pass   quick  bell-of-two       SHARED=1 NL=2
-registry pass safety all             LIVE0=1
+registry pass quick  all             LIVE0=1
 registry pass quick  remove-two      NN=2 LIVE0=2 DO_OPEN=0 DO_RETIRE=0
-registry pass quick  kill-maker      KILL=1 OPS1=1 DO_REMOVE=0 DO_RETIRE=0
+registry pass deep   kill-maker      KILL=1 OPS1=1 DO_REMOVE=0 DO_RETIRE=0
 registry pass quick  kill-one        KILL=1 OPS1=0 LIVE0=1
 registry pass quick  kill-retirer    KILL=1 LIVE0=1 DO_REMOVE=0
 space pass  quick  one               E=1 LEAVES=1
-grow pass   safety three             NP=3
+grow pass   quick  two               NP=2
 port pass   quick  two               NP=2
-ring caught safety MUT_EPOCH_LAST    REL=1 E1=3 REVOKES=0	# limit: epoch loaded after the cursors
+ring caught deep   MUT_EPOCH_LAST    REL=1 E1=3 REVOKES=0	# limit: epoch loaded after the cursors
 ring caught quick  MUT_EPOCH_FIRST   REL=1 E1=2 REVOKES=0	# claim: epoch loaded before head and slot
 ring caught quick  MUT_CURSOR_FIRST  REL=1 E1=2 REVOKES=0	# register: final cursor before the epoch is bumped
 ring caught quick  MUT_CURSOR_EARLY  REL=1 E1=2 REVOKES=0	# cursor moved before the copy
@@ -78,7 +84,7 @@ ring caught quick  MUT_CLOSE_HELP    CLOSE=1 NE=1 E0=3 E1=1 REVOKES=1	# head pus
 ring caught quick  MUT_CLOSE_GONE    CLOSE=1 NE=1 E0=3 E1=1 REVOKES=1	# CLOSED hides the record that its slot holds
 ring caught quick  MUT_CLOSE_WALK    CLOSE=1 REL=1 NE=1 E0=3 E1=1 REVOKES=0	# frontier walks past CLOSED
 ring caught quick  MUT_NO_REAP       HALT=2 E1=2 REVOKES=0	# new owner of a port leaves the old one's slots
-ring caught quick  limit-pinned      N=2 NE=3 E1=1 REVOKES=0	# N emitters rest, their slots are pinned, one more spins
+ring caught deep   limit-pinned      N=2 NE=3 E1=1 REVOKES=0	# N emitters rest, their slots are pinned, one more spins
 ring caught quick  limit-impatient   E1=1 REVOKES=200	# reader revokes an emitter each time, for ever
 wake caught quick  MUT_ARM_STORE     WAKES=1	# arming is a buffered store
 wake caught quick  MUT_COMMIT_STORE  WAKES=1	# commit is a buffered store
@@ -115,23 +121,23 @@ grow caught quick  MUT_SEAL_FIRST    NP=2	# end taken before the ring is closed
 grow caught quick  MUT_NO_SEAL       NP=3	# closed and not sealed
 registry caught quick MUT_USE_LATE        LIVE0=1	# use: bit set after the look at the state
 registry caught quick MUT_GONE_LATE       LIVE0=1	# bury: bits looked at before GONE
-registry caught quick MUT_PORTS_EARLY     LIVE0=1	# and how many ports there are
+registry caught deep MUT_PORTS_EARLY     LIVE0=1	# and how many ports there are
 registry caught quick MUT_RETIRE_LATE     LIVE0=1	# retire: bits looked at before RETIRING
 registry caught quick MUT_NO_KEEP         LIVE0=1	# user leaves RETIRING
-registry caught quick MUT_UNUSE_EARLY     LIVE0=1	# bit cleared before the last access
-registry caught quick MUT_OPEN_LATE       DO_REMOVE=0	# maker sets its bit when all can find the event
+registry caught deep MUT_UNUSE_EARLY     LIVE0=1	# bit cleared before the last access
+registry caught deep MUT_OPEN_LATE       DO_REMOVE=0	# maker sets its bit when all can find the event
 registry caught quick MUT_NO_PIN          LIVE0=1	# taken out without a use
 registry caught quick MUT_NO_MARK         NN=2 LIVE0=2 DO_OPEN=0	# unlinked without a mark
-registry caught quick MUT_NO_WALK         LIVE0=1	# GONE while it is linked
+registry caught deep MUT_NO_WALK         LIVE0=1	# GONE while it is linked
 registry caught quick MUT_BLIND_LINK      DO_RETIRE=0	# linked whatever came to be there
-registry caught quick MUT_SAME_GENERATION DO_RETIRE=0	# slot taken with its old generation
+registry caught deep MUT_SAME_GENERATION DO_RETIRE=0	# slot taken with its old generation
 registry caught quick MUT_NO_SEAL         OPS1=2 DO_RETIRE=0	# unlinked while it is emitted to
 registry caught quick MUT_FLOOR_LATE      OPS1=2 DO_RETIRE=0	# floor raised after it is unlinked
 registry caught quick MUT_FLOOR_ONCE      OPS1=2 DO_RETIRE=0	# floor not looked at again once linked
 registry caught quick MUT_REAP_LINKED     KILL=1 OPS1=0 DO_REMOVE=0 DO_RETIRE=0	# reaper frees NEW though it is linked
-registry caught quick MUT_NO_REAP_NEW     KILL=1 DO_REMOVE=0 DO_RETIRE=0	# reaper leaves NEW
+registry caught deep MUT_NO_REAP_NEW     KILL=1 DO_REMOVE=0 DO_RETIRE=0	# reaper leaves NEW
 registry caught quick MUT_NO_PENDING      KILL=1 DO_REMOVE=0 DO_RETIRE=0	# region not in the port's pending words
-registry caught quick MUT_SETTLE_EARLY    KILL=1 DO_REMOVE=0 DO_RETIRE=0	# taken from them before the event has it
+registry caught deep MUT_SETTLE_EARLY    KILL=1 DO_REMOVE=0 DO_RETIRE=0	# taken from them before the event has it
 port caught quick  MUT_NO_RIGHT      NP=2	# taken and reaped without the right lock
 port caught quick  MUT_RIGHT_EARLY   NP=2	# right given up before TAKEN
 port caught quick  MUT_TAKEN_FIRST   NP=2	# TAKEN before the presence lock is held
