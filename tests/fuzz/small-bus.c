@@ -92,6 +92,17 @@ static void leave_unfinished(struct aioevt_shm *bus)
 	must(region_new(bus, 4096, &offset), "region_new");
 }
 
+/* Names shall stand in the same buckets each time. */
+static void fix_hash_key(struct aioevt_shm *bus)
+{
+	static const uint64_t key[2] = { 1, 2 };
+
+	memcpy(bus->lo.hash_key, key, sizeof(key));
+	if (pwrite(bus->fd, key, sizeof(key), offsetof(struct bus_header, hash_key)) !=
+	    sizeof(key))
+		broken("writing the key");
+}
+
 /* What the killed process did. */
 static void work(void)
 {
@@ -109,6 +120,7 @@ static void work(void)
 	config.max_payload = SMALL_PAYLOAD;
 	config.ring_budget = 1 << 20;
 	must(aioevt_shm_open(NULL, &config, 0, &bus), "open");
+	fix_hash_key(bus);
 	must(aioevt_shm_listener_new(bus, &listener), "listener");
 	emit_some(open_event(bus, "lapped"), 21, 30);
 	must(aioevt_shm_listen(listener, "lapped", 0, AIOEVT_SHM_FROM_LAST, 3, NULL), "listen");
@@ -385,7 +397,8 @@ void small_bus_poke_tables(struct input *in)
 
 /*
  * Mappings of the file stand between pages that nobody may touch, so that what is read or
- * written over the end of one is seen. Linked with --wrap=mmap64,--wrap=munmap: mmap(2) is that with 64-bit offsets.
+ * written over the end of one is seen. Linked with --wrap=mmap64,--wrap=munmap; mmap(2) is
+ * mmap64 where offsets have 64 bits.
  */
 #define GUARD		65536u
 #define MAX_GUARDED	1024u
