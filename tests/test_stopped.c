@@ -4,6 +4,7 @@
 #include "bus.h"
 
 #include <limits.h>
+#include <sys/prctl.h>
 
 #define DEPTH	8u
 
@@ -16,6 +17,8 @@ static int read_reliably(struct child *me, void *arg)
 	uint64_t value = 0, expected = 0;
 
 	(void)arg;
+	/* stopped, it would outlive a test that fails */
+	check_eq(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
 	say(me, 'r');
 	while (value != UINT64_MAX) {
 		check_eq(aioevt_shm_wait(listener, in_ms(25000), &got), 0);
