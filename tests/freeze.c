@@ -107,6 +107,9 @@ static void begin_point(const struct freeze *op, enum freeze_mode mode)
 
 static void end_point(const struct freeze *op, const struct census *before)
 {
+	/* A victim that went on must have stored into no record but its own. */
+	if (crew.waiter)
+		crew_victim_committed();
 	if (op->after)
 		op->after();
 	if (!op->no_clean)

@@ -169,7 +169,7 @@ void crew_laps(void);
 /* How many records of this point's victim the waiter read. */
 uint64_t crew_n_victim(void);
 
-/* Is a record of this point's victim committed? Looks at the ring itself. */
+/* Is a record of this point's victim committed? Looks at the ring itself, all of it is whole. */
 bool crew_victim_committed(void);
 
 /* The payloads; @who is VICTIM or SURVIVOR. */
