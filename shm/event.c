@@ -262,12 +262,12 @@ static bool newest(struct event_map *map, unsigned k, uint64_t *ret_seq, uint64_
 static uint64_t count_records(struct event_map *map, unsigned k)
 {
 	const struct ring *ring = &map->ring[k];
-	uint64_t head, seq;
+	uint64_t head, voids, seq;
 
-	if (ring_head(ring, &head) < 0)
+	if (ring_head(ring, &head, &voids) < 0)
 		return 0;
 	seq = head_seq(head);
-	return seq - ring->base - ring_voids(ring, head) -
+	return seq - ring->base - voids -
 	       ring_count_voids(ring, ring_oldest(ring, seq), seq);
 }
 

@@ -36,12 +36,11 @@ static int jump(struct aioevt_shm_sub *sub)
 {
 	const struct ring *ring = sub->ring;
 	uint64_t head, oldest, all;
-	int err = ring_head(ring, &head);
+	int err = ring_head(ring, &head, &all);
 
 	if (err < 0)
 		return err;
 	oldest = ring_oldest(ring, head_seq(head));
-	all = ring_voids(ring, head);
 	if (oldest <= sub->pos)
 		return -EPROTO;		/* the slot is newer than head: scribbled */
 	sub->missed += count_missed(sub, oldest, all - sub->voids);

@@ -14,6 +14,8 @@
  *   ring_claim:A / ring_fill:A,B,D,E / ring_copy:A-F, ring_look:A   as just told.
  *   ring_still:A / ring_claim:A   the same for a body that came by a system call.
  *   ring_revoke:A / ring_commit:A   acq_rel: one of the two wins.
+ *   ring_head:A,B / ring_step:A   release/acquire: the two heads stand around the voids, so
+ *       these are of a time when head had not gone on by more than its low bits can tell.
  * Progress  ring_look, ring_revoke are wait-free. A reader that is overtaken while copying
  *   retries; emitters then have made a lap of progress.
  * Crash     a reader killed anywhere leaves nothing: last_void is raised before a number
@@ -27,6 +29,7 @@
 #include "port.h"
 
 #define MAX_SETTLES	100u
+#define MAX_ROUNDS	(1u << 20)
 
 enum ring_look ring_look(const struct ring *r, uint64_t seq, uint64_t *ret_state)
 {
@@ -130,14 +133,25 @@ bool ring_still(const struct ring *r, uint64_t seq, uint64_t state)
 					memory_order_seq_cst) == state;
 }
 
-int ring_head(const struct ring *r, uint64_t *ret_head)
+int ring_head(const struct ring *r, uint64_t *ret_head, uint64_t *ret_voids)
 {
-	uint64_t seq;
+	uint64_t seq, head, voids, now;
 	int err = ring_frontier(r, &seq);
 
-	/* ring_head:A  acquire, pairs with ring_step:A */
-	*ret_head = atomic_load_explicit(&r->header->head, memory_order_acquire);
-	return err;
+	for (unsigned i = 0; i < MAX_ROUNDS && !err; i++) {
+		/* ring_head:A  acquire, pairs with ring_step:A */
+		head = atomic_load_explicit(&r->header->head, memory_order_acquire);
+		voids = ring_voids(r, head);
+		/* ring_head:B  acquire, pairs with ring_step:A: if I was stopped in between
+		 * and head went on by half of what its low bits tell, they told nothing */
+		now = atomic_load_explicit(&r->header->head, memory_order_acquire);
+		if (head_seq(now) - head_seq(head) < VOIDS_MASK / 2) {
+			*ret_head = head;
+			*ret_voids = voids;
+			return 0;
+		}
+	}
+	return err < 0 ? err : -EPROTO;
 }
 
 /* ---- counting voids -------------------------------------------------------------- */
@@ -181,20 +195,19 @@ int ring_settle_voids(struct aioevt_shm *bus, const struct ring *r, uint64_t seq
 		      uint64_t *ret_voids)
 {
 	uint64_t head, oldest, n;
-	int err = ring_head(r, &head);
+	int err = ring_head(r, &head, &n);
 
 	/* Again if emitters went round twice meanwhile: was_void() sees one lap back. */
 	for (unsigned i = 0; !err && i < MAX_SETTLES; i++) {
 		oldest = ring_oldest(r, head_seq(head));
 		if (seq > oldest && seq - oldest > r->depth)
 			return -EPROTO;		/* head fell back: scribbled */
-		n = ring_voids(r, head);
 		for (uint64_t s = oldest; s < seq; s++) {
 			revoke_writing(bus, r, s);
 			n += was_void(r, s);
 		}
 		*ret_voids = n;
-		err = ring_head(r, &head);
+		err = ring_head(r, &head, &n);
 		if (ring_oldest(r, head_seq(head)) < oldest + r->depth)
 			break;
 	}

@@ -189,10 +189,13 @@ bool ring_copy(const struct ring *r, uint64_t seq, uint64_t state, void *buf, si
 /* Does the slot of @seq still hold @state, in the order of all? For what came by pread. */
 bool ring_still(const struct ring *r, uint64_t seq, uint64_t state);
 
-/* The head word, at least as new as all the claims that were seen. Returns 0, -EPROTO. */
-int ring_head(const struct ring *r, uint64_t *ret_head);
+/*
+ * The head word, at least as new as all the claims that were seen, and how many of the numbers
+ * below head_seq(*ret_head) - depth are no records. Returns 0, -EPROTO.
+ */
+int ring_head(const struct ring *r, uint64_t *ret_head, uint64_t *ret_voids);
 
-/* How many of the numbers below head_seq(@head) - depth are no records. */
+/* The latter, if head did not go on by thousands since @head was loaded. */
 uint64_t ring_voids(const struct ring *r, uint64_t head);
 
 /* How many numbers in [@from, @to) are no records, as far as it is decided. */

@@ -37,9 +37,9 @@ static void fill(struct aioevt_shm_event *ev, struct claim *claim, uint64_t valu
 
 static uint64_t head_of(struct aioevt_shm_event *ev)
 {
-	uint64_t head = 0;
+	uint64_t head = 0, voids;
 
-	check_eq(ring_head(ev->ring, &head), 0);
+	check_eq(ring_head(ev->ring, &head, &voids), 0);
 	return head_seq(head);
 }
 

@@ -94,7 +94,7 @@ static void use(struct ring *r, uint64_t seq)
 	uint64_t head = 0, frontier = 0, voids = 0, end;
 	int err = -1;
 
-	TIMED(ring_head(r, &head));
+	TIMED(ring_head(r, &head, &voids));
 	TIMED(ring_frontier(r, &frontier));
 	TIMED(ring_settle_voids(bus, r, seq, &voids));
 	TIMED(ring_settle_voids(bus, r, frontier, &voids));
