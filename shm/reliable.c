@@ -24,6 +24,8 @@
  *       either the reader sees that room is wanted, or the emitter sees the room. A bell and
  *       not a bit: of two emitters one has looked and is about to sleep, a reader makes room
  *       and rings, the other arms the bell anew: the first sees that it is not what he armed.
+ *   ring_close:A, bell_ring:A / bell_arm:A, ring_look:A   the same for a ring that was grown
+ *       or removed: closed, then rung.
  *   publish_cursor:A / scan:B      release/acquire: copied before it may be overwritten.
  * Progress  wait-free, but that a limit reached costs a scan of the readers.
  * Crash     a reader killed anywhere: its bit stays until its port is reaped; an emitter that

@@ -2,14 +2,17 @@
 /*
  * Emitters that wait for room do not take each other's wake: one has looked and is about
  * to sleep, a reader makes room, another emitter arms the bell again. The first must not sleep.
+ * Nor does one whose ring was grown or removed meanwhile.
  */
 #include <linux/futex.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 
 #include "bus.h"
 
 #include "clock.h"
 #include "event.h"
+#include "listener.h"
 
 #define DEPTH	8u
 
@@ -79,9 +82,57 @@ static void make_room(struct aioevt_shm_listener *l, struct aioevt_shm_sub *sub)
 	check_eq(aioevt_shm_wait(l, 0, &which), -ETIMEDOUT);
 }
 
-int main(void)
+static void fill(struct aioevt_shm_event *ev)
 {
-	struct aioevt_shm *bus;
+	uint64_t n = 0;
+
+	while (!aioevt_shm_emit(ev, &n, sizeof(n), NULL))
+		;
+}
+
+/* How often this thread has slept. */
+static long count_sleeps(void)
+{
+	struct rusage usage;
+
+	check_eq(getrusage(RUSAGE_THREAD, &usage), 0);
+	return usage.ru_nvcsw;
+}
+
+/*
+ * A ring that is full, and then closed: who waits for room there is woken, and who is about to
+ * does not sleep, though no reader moved. (The deadline is for a breach to be seen soon.)
+ */
+static void test_closed(struct aioevt_shm *bus, bool grow)
+{
+	const char *name = grow ? "grown" : "removed";
+	struct aioevt_shm_event *ev = event_of(bus, name), *other = event_of(bus, name);
+	struct aioevt_shm_listener *l = listener_of(bus);
+	struct reliable_limit limit = { 0 };
+	struct ring ring;
+	uint64_t next;
+	long sleeps;
+
+	sub_of(l, name, AIOEVT_SHM_RELIABLE);
+	fill(ev);
+	ring = *ev->ring;
+	check(!ring_frontier(&ring, &next));
+	bell_arm(&ev->map->ctl->space);
+	if (grow)
+		check_eq(aioevt_shm_event_grow(other, 4 * DEPTH), 0);
+	else
+		check_eq(aioevt_shm_event_remove(bus, name), 0);
+	check(!(atomic_load(&ev->map->ctl->space) & BELL_ARMED));
+	sleeps = count_sleeps();
+	reliable_sleep(ev->map, &ring, next, &limit, in_ms(500));
+	check_eq(count_sleeps(), sleeps);
+	aioevt_shm_listener_free(l);
+	aioevt_shm_event_close(other);
+	aioevt_shm_event_close(ev);
+}
+
+static void test_two_emitters(struct aioevt_shm *bus)
+{
 	struct aioevt_shm_event *ev;
 	struct aioevt_shm_listener *l;
 	struct aioevt_shm_sub *sub;
@@ -91,9 +142,6 @@ int main(void)
 	pid_t pid;
 	int status;
 
-	bus_begin();
-	alarm(60);
-	bus = bus_small(DEPTH);
 	ev = event_of(bus, "room");
 	l = listener_of(bus);
 	sub = sub_of(l, "room", AIOEVT_SHM_RELIABLE);
@@ -115,6 +163,18 @@ int main(void)
 	check_eq(WEXITSTATUS(status), 0);
 	aioevt_shm_listener_free(l);
 	aioevt_shm_event_close(ev);
+}
+
+int main(void)
+{
+	struct aioevt_shm *bus;
+
+	bus_begin();
+	alarm(60);
+	bus = bus_small(DEPTH);
+	test_two_emitters(bus);
+	test_closed(bus, true);
+	test_closed(bus, false);
 	aioevt_shm_close(bus);
 	return bus_end();
 }
