@@ -203,7 +203,9 @@ void sub_mark_ready(struct aioevt_shm_sub *sub)
 
 int sub_reattach(struct aioevt_shm_sub *sub)
 {
-	uint64_t end = sub->pos, missed = sub->missed;
+	/* What was not wanted is not missed. */
+	uint64_t end = sub->pos > sub->skip_below ? sub->pos : sub->skip_below;
+	uint64_t missed = sub->missed;
 	bool was_ended = !sub->is_detached;
 	int err;
 
