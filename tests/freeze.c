@@ -74,6 +74,8 @@ int freeze_end(void)
 			printf("    %u points were not met: the operation took another way\n",
 			       r->n_strayed);
 	}
+	if (!n_results)
+		printf("none of them this time: SEED chooses\n");
 	munmap(freeze_told, sizeof(*freeze_told));
 	return bus_end();
 }
