@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 # Runs spin on small instances of the models, which must pass, and on their mutations, in
 # each of which it must find an error. One line each; exit 0 if all is as expected, 1 if
-# not, 77 without spin. Arguments, if any, choose jobs by name: run.sh wake MUT_REUSE. The
-# jobs marked deep, larger instances, are for run.sh deep alone (about ten minutes).
+# not, 77 without spin. Without arguments a third of the mutations, by SEED, because to build
+# each takes a second. run.sh all: all of them; run.sh deep: the larger instances too, marked
+# deep below. Other arguments choose jobs by name: run.sh wake MUT_REUSE
 #
-# Two jobs at a time, little more than a minute on two idle cores, at most 1 GB each.
+# Two jobs at a time, at most 1 GB each: a minute, two, and ten or more, on two idle cores.
 
 command -v spin >/dev/null && command -v gcc >/dev/null || { echo "spin or gcc is missing"; exit 77; }
 models=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -205,6 +206,20 @@ job()
 	cd "$tmp" && rm -rf "./$model.$name"
 }
 
+# is_chosen N MODEL EXPECT SEARCH NAME CHOICE...
+is_chosen()
+{
+	k=$1 model=$2 expect=$3 search=$4 name=$5
+	shift 5
+	case ${1-} in
+	'')	[ "$search" != deep ] &&
+			{ [ "$expect" = pass ] || [ $(((k + ${SEED:-0}) % 3)) = 0 ]; } ;;
+	all)	[ "$search" != deep ] ;;
+	deep)	: ;;
+	*)	case " $* " in *" $name "* | *" $model "*) ;; *) false ;; esac ;;
+	esac
+}
+
 # worker CHOICE...: does jobs nobody has taken yet
 worker()
 {
@@ -212,14 +227,7 @@ worker()
 	while read -r line; do
 		n=$((n + 1))
 		set -f
-		case " ${*:-check} : $(echo $line | cut -d' ' -f3)" in
-		*" check : deep") continue ;;
-		*" check : "* | *" deep : deep") ;;
-		*)	case " $* " in
-			*" $(echo $line | cut -d' ' -f4) "* | *" ${line%% *} "*) ;;
-			*) continue ;;
-			esac ;;
-		esac
+		is_chosen $n $(echo $line | cut -d' ' -f1-4) "$@" || continue
 		mkdir "$tmp/taken.$n" 2>/dev/null && (job $line) </dev/null
 	done <"$tmp/jobs"
 }
