@@ -14,7 +14,7 @@
 #include "event.h"
 #include "port.h"
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__)
 #define STRIDE		97u
 #else
 #define STRIDE		3u
@@ -165,6 +165,9 @@ static void run(size_t before, size_t size, bool revoked)
 
 int main(void)
 {
+#if defined(__SANITIZE_THREAD__)
+	return SKIP;	/* to step through what it adds takes minutes, and it sees one process */
+#endif
 	const char *seed = getenv("SEED"), *all = getenv("FREEZE");
 
 	srandom(seed ? (unsigned)strtoul(seed, NULL, 10) : 1);
