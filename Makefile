@@ -5,6 +5,7 @@
 #   make check      install what is missing, run every test (about 5 minutes)
 #   make fuzz       go on searching for inputs that break it (FUZZ_SECONDS=300, in all)
 #   make proof      kill and stop a process at every instruction of every operation (about an hour)
+#   make mutants    break each promise on purpose and see which test notices (2 minutes)
 #   make models     larger instances of the models (about 10 minutes)
 #   make bench      measure, with the machine's raw limits beside (2 minutes)
 #   make soak       all at random, killed and stopped, 10 minutes; SOAK_SECONDS= to choose
@@ -71,7 +72,7 @@ cbor := $(if $(ARCH),,-lcbor)
 cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
-.PHONY: all demo check proof models bench soak fuzz fuzz-replay fuzz-targets fuzz-built install uninstall clean deps \
+.PHONY: all demo check proof mutants models bench soak fuzz fuzz-replay fuzz-targets fuzz-built install uninstall clean deps \
 	tests-built FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -163,6 +164,9 @@ fuzz-replay: fuzz-built
 proof: deps
 	$(Q)$(MAKE) --no-print-directory $(filter $(B)/tests/test_freeze_%,$(tests))
 	$(Q)tests/proof $(filter $(B)/tests/test_freeze_%,$(tests))
+
+mutants: deps
+	$(Q)MAKE='$(MAKE)' tests/mutants/run
 
 models: deps
 	$(Q)tests/model/run.sh deep
