@@ -2,11 +2,11 @@
 #
 #   make            build the library and the program into .build/release
 #   make demo       install what is missing, build, show one process wake another
-#   make check      install what is missing, run every test (about 5 minutes)
+#   make check      install what is missing, run every test (about 9 minutes)
 #   make fuzz       go on searching for inputs that break it (FUZZ_SECONDS=300, in all)
 #   make proof      kill and stop a process at every instruction of every operation (about an hour)
 #   make mutants    break each promise on purpose and see which test notices (2 minutes)
-#   make models     larger instances of the models (about 10 minutes)
+#   make models     all mutations and larger instances of the models (10 minutes or more)
 #   make bench      measure, with the machine's raw limits beside (2 minutes)
 #   make soak       all at random, killed and stopped, 10 minutes; SOAK_SECONDS= to choose
 #   make install    DESTDIR= PREFIX=/usr/local;  make uninstall
@@ -72,8 +72,8 @@ cbor := $(if $(ARCH),,-lcbor)
 cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
-.PHONY: all demo check proof mutants models bench soak fuzz fuzz-replay fuzz-targets fuzz-built install uninstall clean deps \
-	tests-built FORCE
+.PHONY: all demo check proof mutants models soak fuzz fuzz-replay fuzz-targets fuzz-built \
+	bench install uninstall clean deps tests-built FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
