@@ -4,9 +4,9 @@
 #   make demo       install what is missing, build, show one process wake another
 #   make check      install what is missing, run every test (about 9 minutes)
 #   make fuzz       go on searching for inputs that break it (FUZZ_SECONDS=300, in all)
-#   make proof      kill and stop a process at every instruction of every operation (an hour or more)
+#   make proof      kill and stop a process at every instruction of every operation (half an hour)
 #   make mutants    break each promise on purpose and see which test notices (2 minutes)
-#   make models     all mutations and larger instances of the models (10 minutes or more)
+#   make models     all mutations and larger instances of the models (a quarter of an hour)
 #   make bench      measure, with the machine's raw limits beside (2 minutes)
 #   make soak       all at random, killed and stopped, 10 minutes; SOAK_SECONDS= to choose
 #   make install    DESTDIR= PREFIX=/usr/local;  make uninstall

@@ -29,7 +29,7 @@ bool closed[REGIONS], is_dead;		/* the event is DEAD */
 byte regions = 1;
 
 /* ghosts */
-byte numbers;				/* set of those that were emitted, without FIRST - 1 */
+short numbers;				/* set of those that were emitted, without FIRST - 1 */
 byte n_emitted, end_told;		/* what seal() said, 0 if nothing */
 
 #define RING(k)		(ring[k] - 1)
@@ -131,7 +131,7 @@ proctype process()
 			begin(k + 1, n)			/* one was prepared: it ends at once */
 		od;
 		atomic { IF(!end_told || end_told > n, end_told = n); i = 0 }
-		for (i : FIRST .. 7) { assert(!(numbers & 1 << i) || i < n) }
+		for (i : FIRST .. 2 * NP) { assert(!(numbers & 1 << i) || i < n) }
 	fi
 }
 

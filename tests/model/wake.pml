@@ -21,7 +21,12 @@ mtype = {
 	MUT_WORDS_LAST, MUT_NEWS_LATE, MUT_NEWS_LAST, MUT_WOKEN_STORE,
 	MUT_WOKEN_EARLY, MUT_BELL_LATE, MUT_WOKEN_DROP, MUT_WOKEN_HASTY
 }
-#define S		(E0 + E1 + 1)	/* slots of an event, never reused; one is revoked */
+/* slots of an event, never reused; of two records one is revoked at most, of three two */
+#if E0 + E1 > 2
+#define S		(E0 + E1 + 2)
+#else
+#define S		(E0 + E1 + 1)
+#endif
 #define WRITING		1
 #define COMMITTED	2
 #define VOID		3
