@@ -74,6 +74,7 @@ static int print_events(const struct aioevt_shm_inspection *seen)
 		print_number("depth", event->depth);
 		print_number("rings", event->n_rings);
 		print_number("memory", event->memory);
+		print_number("timers", event->n_timers);
 		putchar('}');
 	}
 	putchar(']');

@@ -149,17 +149,17 @@ static void print_events(const struct aioevt_shm_inspection *seen)
 	size_t i;
 
 	if (seen->n_events)
-		printf("\n%-*s  %-8s  %10s  %7s  %9s  %8s  %6s\n", width, "EVENT", "PHASE",
-		       "RECORDS", "LAST", "LISTENERS", "RELIABLE", "MEMORY");
+		printf("\n%-*s  %-8s  %10s  %7s  %9s  %8s  %6s  %6s\n", width, "EVENT", "PHASE",
+		       "RECORDS", "LAST", "LISTENERS", "RELIABLE", "MEMORY", "TIMERS");
 	for (i = 0; i < seen->n_events; i++) {
 		const struct aioevt_shm_event_look *event = &seen->events[i];
 		const char *name = *event->name ? event->name : "?";
 
 		n = (int)utf8_count(name, strlen(name));
-		printf("%s%*s  %-8s  %10" PRIu64 "  %7s  %9" PRIu32 "  %8" PRIu32 "  %6s\n",
-		       name, width - n, "", event->phase, event->n_records,
+		printf("%s%*s  %-8s  %10" PRIu64 "  %7s  %9" PRIu32 "  %8" PRIu32 "  %6s"
+		       "  %6" PRIu32 "\n", name, width - n, "", event->phase, event->n_records,
 		       age(event->last_time).text, event->n_listeners, event->n_reliable,
-		       bytes(event->memory).text);
+		       bytes(event->memory).text, event->n_timers);
 	}
 }
 

@@ -210,6 +210,26 @@ int aioevt_shm_emit_wait(struct aioevt_shm_event *event, const void *data, size_
 			 uint64_t deadline, uint64_t *ret_seq);
 
 /*
+ * Emit to the event @name, which comes into being if it is new, once CLOCK_MONOTONIC reaches
+ * @due (ns); it is kept on the bus until then, also after the caller exited, and @data is copied.
+ * Who listens to the event then emits it, exactly once, at the time due unless all who listen
+ * are busy elsewhere. If nobody listens, the next who does, or opens the event to emit,
+ * emits it first. Emissions that are due at different times are emitted in that order. The event is not
+ * retired meanwhile; removing it cancels. If a reliable reader has not made room, it is tried again
+ * until there is. Never waits for another participant. Returns 0 and *ret_id (may be
+ * NULL, never 0), for aioevt_shm_cancel(); or -ENOSPC (no memory, or as many as the bus has
+ * listeners are scheduled), or what aioevt_shm_event_open() and aioevt_shm_emit() return.
+ */
+int aioevt_shm_emit_after(struct aioevt_shm *bus, const char *name, const void *data,
+			  size_t size, uint64_t due, uint64_t *ret_id);
+
+/*
+ * Cancel it, from any process. Returns 0: it was not emitted and will not be; or -ENOENT: it was
+ * emitted, or cancelled, or never was; -ENOMEM.
+ */
+int aioevt_shm_cancel(struct aioevt_shm *bus, uint64_t id);
+
+/*
  * Replace the event's ring by one of at least @depth records (rounded up to a power of
  * two). Numbers go on; what the old ring holds can be read until the event goes. Does
  * nothing if the ring is that deep already. Returns 0, -EINVAL (over 1048576), -ENOSPC,
@@ -370,6 +390,8 @@ struct aioevt_shm_event_look {
 	uint64_t n_records;		/* emitted since the event came into being */
 	uint64_t last_time;		/* ns, CLOCK_REALTIME; 0: no record is held */
 	uint64_t memory;		/* bytes of its rings */
+	uint32_t n_timers;		/* emissions to come, see aioevt_shm_emit_after() */
+	uint64_t due;			/* ns, CLOCK_MONOTONIC, of the first of them */
 };
 
 /* A reliable reader. */
@@ -412,6 +434,7 @@ struct aioevt_shm_inspection {
 	uint64_t memory_tables, memory_rings, memory_bodies;
 	uint32_t n_alive;		/* ports with a live process */
 	uint32_t n_listeners;		/* taken */
+	uint32_t n_timers;		/* emissions to come */
 	size_t n_ports, n_events, n_readers, n_slots, n_problems, n_notes;
 	struct aioevt_shm_port_look *ports;		/* that are taken */
 	struct aioevt_shm_event_look *events;		/* by their place in the table */
@@ -444,7 +467,8 @@ aioevt_shm_inspection_free(struct aioevt_shm_inspection *inspection);
 
 /*
  * Remove the bus @name if it is healthy, nobody is attached to it, and it shows no sign of
- * use (aioevt_shm_inspection.used) for @idle_ns. Never makes another participant wait. Who
+ * use (aioevt_shm_inspection.used) for @idle_ns. One that has emissions to come
+ * (aioevt_shm_emit_after()) is in use. Never makes another participant wait. Who
  * attaches in the few instructions between the last look and the removal gets -ESTALE
  * within a second, and what it emitted before is lost: see aioevt-gc(1). Returns 0, or 1 if
  * it was removed and somebody had come at the last moment; or -EBUSY (in use), -EAGAIN

@@ -27,8 +27,9 @@
  *   ring_one:A,B / take_news:A,B   seq_cst. The emitter leaves a bit that is set alone: it
  *       will be taken after its load, so after its commit, and the ring looked at then. If
  *       it sets the bit after the listener's last look at the news, it sees the doorbell.
- *   subscribe:A / listeners_ring:A,B   seq_cst: who subscribes sets its bit, then takes its
- *       place. An emitter that did not see the bit committed before the place was taken.
+ *   subscribe:A / listeners_ring:A,B   seq_cst: who subscribes takes its place, sets its bit,
+ *       then looks at the ring from that place (sub_mark_ready), whatever the news say. An
+ *       emitter that did not see the bit committed before that look.
  *   listener_wake:A,D / listener_sleep:A,C   seq_cst: as the first, for who wakes a listener
  *       without an event: it names the bell before it arms it.
  * Progress  listeners_ring is wait-free.

@@ -31,6 +31,7 @@
 
 #include "event-map.h"
 #include "port.h"
+#include "timer.h"
 
 bool registry_kill(struct aioevt_shm *bus, struct event_ref ref)
 {
@@ -174,7 +175,7 @@ static bool oldest_idle(struct aioevt_shm *bus, struct event_ref *ret_ref)
 		/* oldest_idle:A  relaxed: which one is a matter of taste */
 		last = atomic_load_explicit(&bus_event(bus, i)->last_used,
 					    memory_order_relaxed);
-		if (last >= oldest)
+		if (last >= oldest || timer_any(bus, i, event_generation(state)))
 			continue;
 		oldest = last;
 		*ret_ref = (struct event_ref){ i, event_generation(state) };
@@ -194,7 +195,9 @@ static bool retire(struct aioevt_shm *bus, struct event_ref ref)
 	/* registry_retire:A  seq_cst, pairs with registry_use:B, keep:A */
 	if (!atomic_compare_exchange_strong(word, &state, retiring))
 		return false;
-	if (registry_in_use(bus, ref.index)) {
+	/* Who schedules for it uses it; so its timers are looked for after that. */
+	if (registry_in_use(bus, ref.index) ||
+	    timer_any(bus, ref.index, ref.generation)) {
 		registry_keep(bus, ref.index, retiring);
 		return false;
 	}

@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "event-map.h"
 #include "region.h"
+#include "timer.h"
 
 /* ---- room --------------------------------------------------------------------------- */
 
@@ -145,6 +146,7 @@ static void clear_slot(struct aioevt_shm *bus, struct event *ev, const struct na
 	/* clear_slot:D  relaxed: as B */
 	atomic_store_explicit(&ev->last_used, clock_ns(CLOCK_MONOTONIC_COARSE),
 			      memory_order_relaxed);
+	timer_clear_event(ev);
 	set_name(ev, name);
 }
 

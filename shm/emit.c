@@ -12,6 +12,8 @@
 #include "clock.h"
 #include "event.h"
 #include "listener.h"
+#include "retune.h"
+#include "timer.h"
 
 #define MAX_FOLLOWS	10000u
 #define MAX_CLAIMS	(1u << 20)	/* lost in a row, to emitters that get through */
@@ -24,6 +26,7 @@ struct emission {
 	uint32_t size;
 	uint64_t time;
 	uint64_t seq;			/* that was claimed, or could not be */
+	struct firing *firing;		/* of a timer, see timer-fire.c; or NULL */
 };
 
 /* A slot that will be claimed soon, as much of it as records of @size need. */
@@ -38,7 +41,7 @@ static inline void prefetch_ahead(const struct ring *r, uint64_t seq, uint32_t s
 
 /*
  * Claim the next number of the event's ring. Returns 0 or -EPIPE (closed), -EAGAIN (a
- * reliable reader is in the way of number em->seq), -EPROTO.
+ * reliable reader is in the way of number em->seq), -ECANCELED (a timer's), -EPROTO.
  */
 static inline int claim(struct emission *em, struct claim *ret_claim)
 {
@@ -53,6 +56,8 @@ static inline int claim(struct emission *em, struct claim *ret_claim)
 		em->seq = ret_claim->seq;
 		if (!reliable_may_claim(ev->map, ev->ring, em->seq, &ev->limit))
 			return -EAGAIN;
+		if (em->firing && !firing_is_held(em->firing))
+			return -ECANCELED;
 		if (__builtin_expect(ring_claim(ev->ring, ev->bus->port_index, ret_claim, old),
 				     1)) {
 			prefetch_ahead(ev->ring, em->seq, em->size);
@@ -69,6 +74,21 @@ static uint32_t old_size(const struct claim *claim)
 	return atomic_load_explicit(&claim->slot->size, memory_order_relaxed);
 }
 
+/* Publish; a timer's record if it is this attempt's to fire. */
+static inline bool commit(struct emission *em, struct claim *claim)
+{
+	return (!em->firing || firing_begin(em->firing, claim->seq)) &&
+	       ring_commit(em->ev->ring, claim);
+}
+
+static inline void give_back(struct emission *em, struct claim *claim)
+{
+	if (em->firing)
+		ring_withdraw(em->ev->ring, claim);
+	else
+		ring_give_back(claim);
+}
+
 /* A slot that had more than a page: give that memory back after the commit. */
 static bool fill_and_evict(struct emission *em, struct claim *claim)
 {
@@ -78,9 +98,9 @@ static bool fill_and_evict(struct emission *em, struct claim *claim)
 	bool evicted = body_evict(ev->bus, ev->ring, claim->slot, &body), done;
 
 	ring_fill(ev->ring, claim, em->time, em->data, em->size);
-	done = ring_commit(ev->ring, claim);
+	done = commit(em, claim);
 	if (!done)
-		ring_give_back(claim);
+		give_back(em, claim);
 	if (evicted)
 		body_drop(ev->bus, ev->ring, body.old - 1, body.old_size);
 	cancel_on(cancel);
@@ -98,7 +118,7 @@ static int emit_inline(struct emission *em)
 
 		if (err < 0)
 			return err;
-		if (__builtin_expect(old_size(&c) > BODY_ALIGN, 0)) {
+		if (__builtin_expect(old_size(&c) > BODY_ALIGN || em->firing, 0)) {
 			done = fill_and_evict(em, &c);
 		} else {
 			ring_fill(ev->ring, &c, em->time, em->data, em->size);
@@ -108,6 +128,8 @@ static int emit_inline(struct emission *em)
 		}
 		if (__builtin_expect(done, 1))
 			return 0;
+		if (em->firing)
+			return -ECANCELED;
 	}
 	return -EPROTO;
 }
@@ -150,8 +172,6 @@ static void unlink_body(struct emission *em, struct claim *c, const struct body 
 /* With the payload in @body: as emit_inline, but that the body goes into the slot. */
 static int emit_linked(struct emission *em, struct body *body)
 {
-	struct aioevt_shm_event *ev = em->ev;
-
 	for (unsigned i = 0; i < MAX_REVOKED; i++) {
 		struct claim c;
 		int err = claim(em, &c);
@@ -160,10 +180,12 @@ static int emit_linked(struct emission *em, struct body *body)
 			return err;
 		body->old_size = old_size(&c);
 		fill_and_link(em, &c, body);
-		if (ring_commit(ev->ring, &c))
+		if (commit(em, &c))
 			return 0;
 		unlink_body(em, &c, body);
-		ring_give_back(&c);
+		give_back(em, &c);
+		if (em->firing)
+			return -ECANCELED;
 	}
 	return -EPROTO;
 }
@@ -269,4 +291,33 @@ int aioevt_shm_emit_wait(struct aioevt_shm_event *ev, const void *data, size_t s
 	if (!err && ret_seq)
 		*ret_seq = seq_to_user(&ev->bus->lo, em.seq);
 	return err;
+}
+
+int event_emit_firing(struct aioevt_shm_event *ev, const void *data, size_t size,
+		      struct firing *firing)
+{
+	struct emission em = {
+		.ev = ev, .data = data, .size = (uint32_t)size, .firing = firing,
+	};
+	int err = check(ev, size, &em);
+
+	if (!err)
+		err = size <= ev->bus->lo.inline_size ? emit_inline(&em) : emit_large(&em);
+	if (!err)
+		listeners_ring(ev->bus, ev->map->ref.index);
+	return err;
+}
+
+int event_emit_raw(struct aioevt_shm_event *ev, const void *data, size_t size)
+{
+	struct emission em = { .ev = ev, .data = data, .size = (uint32_t)size };
+	int err = check(ev, size, &em);
+
+	if (!err && size > ev->bus->lo.inline_size)
+		err = -EMSGSIZE;
+	if (!err)
+		err = emit_inline(&em);
+	if (!err)
+		listeners_ring(ev->bus, ev->map->ref.index);
+	return bus_result(ev->bus, err);
 }

@@ -9,6 +9,7 @@
 #include "listener.h"
 #include "name.h"
 #include "registry.h"
+#include "timer.h"
 
 #define MAX_ROUNDS	1000u
 
@@ -85,6 +86,8 @@ int aioevt_shm_event_open(struct aioevt_shm *bus, const char *name, uint32_t fla
 	use_last_ring(ev);
 	/* handles:A  relaxed: read by who closes the bus, alone */
 	atomic_fetch_add_explicit(&bus->n_handles, 1, memory_order_relaxed);
+	if (!(flags & AIOEVT_SHM_EXISTING))
+		timer_fire_overdue(ev);
 	*ret_event = ev;
 	return 0;
 }
@@ -150,6 +153,18 @@ int event_reopen(struct aioevt_shm_event *ev, bool was_ended)
 	return err;
 }
 
+int event_catch_up(struct aioevt_shm_event *ev)
+{
+	int err;
+
+	bus_lock(ev->bus);
+	err = event_map_all(ev->map);
+	bus_unlock(ev->bus);
+	if (!err && ev->ring != event_map_last(ev->map))
+		use_last_ring(ev);
+	return err;
+}
+
 int event_follow(struct aioevt_shm_event *ev)
 {
 	unsigned next;
@@ -206,6 +221,7 @@ int aioevt_shm_event_remove(struct aioevt_shm *bus, const char *text)
 	r = registry_find(bus, &name, &ref);
 	if (r > 0) {
 		registry_kill(bus, ref);	/* or another just did */
+		timer_drop_event(bus, ref);
 		registry_bury(bus, ref.index);
 		r = 0;
 	} else if (!r) {

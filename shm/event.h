@@ -31,6 +31,18 @@ int event_reopen(struct aioevt_shm_event *ev, bool was_ended);
 void event_release(struct aioevt_shm_event *ev);
 int event_acquire(struct aioevt_shm_event *ev, struct event_ref ref);
 
+/* Go on to the last ring there is by now. Returns 0, -ENOMEM, -EPROTO. */
+int event_catch_up(struct aioevt_shm_event *ev);
+
+/*
+ * Emit the record of a timer, unless it turns out to be somebody else's to fire, or the number was
+ * revoked: -ECANCELED; see timer-fire.c. Else as aioevt_shm_emit(), but -EPIPE if the ring was
+ * closed.
+ */
+struct firing;
+int event_emit_firing(struct aioevt_shm_event *ev, const void *data, size_t size,
+		      struct firing *firing);
+
 /* The ring of @ev was closed: go on to the next, or to a new event of that name. */
 int event_follow(struct aioevt_shm_event *ev);
 

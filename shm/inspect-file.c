@@ -247,7 +247,8 @@ void look_at_memory(struct look *look)
 	struct stat now;
 
 	walk_data(look, &look->regions, look->lo.tables_end, BODY_BASE);
-	out->memory_bodies = walk_data(look, &look->bodies, BODY_BASE, BODY_LIMIT);
+	out->memory_bodies = walk_data(look, &look->bodies, BODY_BASE, BODY_LIMIT) +
+			     walk_data(look, &look->bodies, TIMER_BODIES, LOCK_BASE);
 	out->memory_rings = sum(&look->regions);
 	known = out->memory_tables + out->memory_rings + out->memory_bodies;
 	if (fstat(look->fd, &now) < 0 || !is_exact(look, &now) || all == known)

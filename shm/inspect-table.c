@@ -43,6 +43,7 @@ bool look_at_header(struct look *look)
 	look_at_mark(look, &h->ports_hw, lo->n_listeners, "ports");
 	look_at_mark(look, &h->listeners_hw, lo->n_listeners, "listeners");
 	look_at_mark(look, &h->events_hw, lo->n_events, "events");
+	look_at_mark(look, &h->timers_hw, lo->n_timers, "timers");
 	if (regions < lo->tables_end || regions % REGION_ALIGN || regions > REGION_LIMIT)
 		report(look, PROBLEM, "header", 1, 0, "the end of the rings, 0x%" PRIx64
 		       ", is none", regions);

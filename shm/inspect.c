@@ -166,6 +166,7 @@ static int pass(struct aioevt_shm_inspection *out, int fd, struct finding_key **
 			look_at_events(&look);
 			look_at_lists(&look);
 			look_at_listeners(&look);
+			look_at_timers(&look);
 			look_at_rings(&look);
 			look_at_memory(&look);
 		}

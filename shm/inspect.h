@@ -108,6 +108,10 @@ void look_at_events(struct look *look);
 /* Those of the event whose ctl is in the file at track->ctl_offset. */
 void look_at_readers(struct look *look, uint32_t e);
 
+/* ---- inspect-timer.c --------------------------------------------------------------- */
+
+void look_at_timers(struct look *look);
+
 /* ---- inspect-ring.c ---------------------------------------------------------------- */
 
 void look_at_rings(struct look *look);

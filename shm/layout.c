@@ -74,6 +74,7 @@ static uint64_t sign(const struct layout *lo)
 		lo->n_buckets, lo->port_stride, lo->listener_stride, lo->event_stride,
 		lo->body_stride, lo->ctl_size, lo->patterns, lo->buckets, lo->ports,
 		lo->listeners, lo->events, lo->tables_end, LOCK_BASE, BODY_BASE,
+		sizeof(struct timer), lo->n_timers, lo->timers, TIMER_BODIES,
 	};
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
@@ -88,6 +89,7 @@ static void place(struct layout *lo)
 	uint64_t at = sizeof(struct bus_header);
 
 	lo->n_words = lo->n_listeners / 64;
+	lo->n_timers = lo->n_listeners;
 	lo->n_buckets = round_pow2(lo->n_events * 2);
 	lo->port_stride = (uint32_t)round_up(sizeof(struct port) + lo->n_events / 8, LINE);
 	lo->listener_stride = (uint32_t)round_up(sizeof(struct listener) + lo->n_events / 8,
@@ -106,6 +108,8 @@ static void place(struct layout *lo)
 	at += (uint64_t)lo->n_listeners * lo->listener_stride;
 	lo->events = at;
 	at += (uint64_t)lo->n_events * lo->event_stride;
+	lo->timers = at;
+	at += (uint64_t)lo->n_timers * sizeof(struct timer);
 	lo->tables_end = round_up(at, REGION_ALIGN);
 	lo->signature = sign(lo);
 }

@@ -13,9 +13,11 @@
  *   ports        port_stride each         struct port, then a bit for each event in use
  *   listeners    listener_stride each     struct listener, then a bit for each with news
  *   events       event_stride each        struct event, then a bit for each listener
+ *   timers       struct timer[]           as many as listeners
  *   tables_end
  *   ...          regions: struct event_ctl and struct ring, at offsets never used twice
  *   BODY_BASE    bodies of large payloads, at offsets never used twice for another event
+ *   TIMER_BODIES bodies of large payloads that are still to be emitted, one for each timer
  *   LOCK_BASE+p, LOCK_RIGHT+p  locks of port p (bytes that are locked, never stored)
  *
  * A listener's bit stands in word l / 64 of a bitmap of n_words.
@@ -28,14 +30,15 @@
 #include <stdint.h>
 
 #define BUS_MAGIC	UINT64_C(0x31307476656f6961)	/* "aioevt01" */
-#define BUS_VERSION	1u
+#define BUS_VERSION	2u
 #define BUS_INCOMPAT	0u		/* flags whose meaning must be known to attach */
 
 #define LINE		64u
 #define REGION_ALIGN	UINT64_C(65536)		/* no machine has larger base pages */
 #define REGION_LIMIT	(UINT64_C(1) << 56)	/* a 32-bit mmap2(2) reaches 2^44 */
 #define BODY_BASE	(UINT64_C(1) << 56)
-#define BODY_LIMIT	(UINT64_C(1) << 62)
+#define BODY_LIMIT	(UINT64_C(1) << 61)
+#define TIMER_BODIES	(UINT64_C(1) << 61)
 #define LOCK_BASE	(UINT64_C(1) << 62)	/* locked, never written */
 #define LOCK_RIGHT	(LOCK_BASE + (1u << 14))
 #define BODY_ALIGN	4096u
@@ -67,6 +70,7 @@ struct bus_header {
 	alignas(64) _Atomic uint32_t removed;
 	_Atomic uint32_t ports_hw;		/* ports ever taken: scans end here */
 	_Atomic uint32_t listeners_hw;
+	_Atomic uint32_t timers_hw;
 
 	/* line 3: who makes a new event */
 	alignas(64) _Atomic uint64_t region_end;
@@ -74,6 +78,7 @@ struct bus_header {
 	_Atomic uint64_t n_created;		/* bumped for each new event; a hint */
 	_Atomic uint32_t events_hw;		/* events ever taken: scans end here */
 	uint32_t pad;
+	_Atomic uint64_t timer_order;		/* bumped for each timer: who came first */
 };
 static_assert(offsetof(struct bus_header, ring_budget) == 40, "layout");
 static_assert(offsetof(struct bus_header, hash_key) == 56, "layout");
@@ -125,7 +130,10 @@ struct event {
 	_Atomic uint64_t last_used;		/* ns, CLOCK_MONOTONIC, at the last close */
 	_Atomic uint64_t start;			/* its first number, while it is NEW */
 	_Atomic uint64_t ring[MAX_RINGS];
-	_Atomic uint64_t reserved[4];
+	_Atomic uint64_t due;			/* of its earliest timer, see timer.c */
+	_Atomic uint64_t firing;		/* who fires which timer, see timer-fire.c */
+	_Atomic uint64_t fire_from;		/* no number below it is a firing timer's */
+	_Atomic uint64_t reserved;
 	_Atomic uint64_t name[NAME_WORDS];
 	/* read by every emit, written when a listener comes or goes */
 	alignas(64) _Atomic uint32_t n_words;	/* words of listeners[] ever used */
@@ -133,6 +141,7 @@ struct event {
 	_Atomic uint64_t listeners[];
 };
 static_assert(offsetof(struct event, ring) == 32, "layout");
+static_assert(offsetof(struct event, due) == 96, "layout");
 static_assert(offsetof(struct event, name) == 128, "layout");
 static_assert(offsetof(struct event, n_words) == 256, "layout");
 static_assert(offsetof(struct event, listeners) == 264, "layout");
@@ -182,6 +191,23 @@ struct slot {
 static_assert(offsetof(struct slot, size) == 16, "layout");
 static_assert(offsetof(struct slot, payload) == 24, "layout");
 
+/* An emission to come, see timer.c. Lines 1 and 2 are its payload, if that is small. */
+struct timer {
+	_Atomic uint64_t state;
+	_Atomic uint64_t id;			/* as a user knows it */
+	_Atomic uint64_t due;			/* ns, CLOCK_MONOTONIC */
+	_Atomic uint64_t order;			/* of two that are due at once */
+	_Atomic uint64_t event;			/* generation:32 index:32 */
+	_Atomic uint32_t size;			/* bytes */
+	_Atomic uint32_t port;			/* that scheduled it: for people to read */
+	uint64_t reserved[2];
+	_Atomic uint64_t payload[16];
+};
+static_assert(offsetof(struct timer, payload) == 64, "layout");
+static_assert(sizeof(struct timer) == 192, "layout");
+
+#define TIMER_INLINE	128u			/* bytes of payload; more is in its body */
+
 static inline uint64_t round_up(uint64_t n, uint64_t unit)
 {
 	return (n + unit - 1) / unit * unit;
@@ -197,11 +223,12 @@ static inline uint64_t bit_of(uint32_t n)
 struct layout {
 	uint32_t n_events, n_listeners, depth, slot_size, max_payload, inline_size;
 	uint32_t n_words;			/* of a bitmap of listeners */
+	uint32_t n_timers;
 	uint32_t n_buckets;
 	uint32_t port_stride, listener_stride, event_stride, body_stride;
 	uint32_t ctl_size;
 	uint64_t ring_budget;
-	uint64_t patterns, buckets, ports, listeners, events, tables_end;
+	uint64_t patterns, buckets, ports, listeners, events, timers, tables_end;
 	uint64_t hash_key[2];
 	uint64_t signature;
 };

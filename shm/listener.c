@@ -21,11 +21,12 @@
 
 #include "bus.h"
 #include "clock.h"
+#include "due.h"
 #include "futex.h"
 #include "port.h"
 #include "rest.h"
+#include "retune.h"
 
-#define FEW_SUBS	4u
 #define BUSY_STREAK	8u		/* records in a row that make a stream */
 #define BATCH_PAUSE	2u		/* records at a time that make it worth to wait for more */
 #define PAUSE_NS	2000u
@@ -87,6 +88,7 @@ int aioevt_shm_listener_new(struct aioevt_shm *bus,
 	/* listener_sleep:D  relaxed: nobody else has the listener yet */
 	atomic_store_explicit(&l->bell, &l->shared->doorbell, memory_order_relaxed);
 	l->recheck_at = clock_ns(CLOCK_MONOTONIC) + RECHECK_NS;
+	l->due = NO_DUE;
 	TAILQ_INIT(&l->subs);
 	TAILQ_INIT(&l->ready);
 	TAILQ_INIT(&l->idle);
@@ -170,6 +172,7 @@ static int poll_subs(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_
 		take_news(l);
 	for (sub = TAILQ_FIRST(&l->ready); sub; sub = next) {
 		next = TAILQ_NEXT(sub, ready);
+		listener_note_due(l, sub);
 		look = sub_look(sub, &state);
 		if (look == -EPIPE) {
 			aioevt_shm_sub_close(sub);
@@ -218,6 +221,7 @@ static int recheck(struct aioevt_shm_listener *l, uint64_t now)
 	bus_lock(l->bus);
 	port_reap_next(l->bus);
 	bus_unlock(l->bus);
+	listener_heal_timers(l);
 	return l->patterns ? pattern_scan(l, true) : bus_check(l->bus);
 }
 
@@ -262,6 +266,8 @@ static int spin(struct aioevt_shm_listener *l, uint64_t budget, unsigned batch,
 
 	if (until < now || until > deadline)
 		until = deadline;
+	if (until > l->due)
+		until = l->due;
 	while (!r && now < until) {
 		if (batch >= BATCH_PAUSE) {
 			now = pause_for(now, batch >= BATCH_STREAM ? STREAM_PAUSE_NS : PAUSE_NS);
@@ -309,6 +315,13 @@ static bool is_mine(const struct aioevt_shm_listener *l, const _Atomic uint32_t 
 	       (!sub->is_detached && bell == &sub->ev->map->event->bell);
 }
 
+static uint64_t earliest(uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
 /* Sleep unless there is something after all. As poll_subs(). */
 static int listener_sleep(struct aioevt_shm_listener *l, uint64_t until,
 			  struct aioevt_shm_sub **ret_sub)
@@ -324,7 +337,7 @@ static int listener_sleep(struct aioevt_shm_listener *l, uint64_t until,
 	r = poll_subs(l, ret_sub, &busy);
 	/* listener_sleep:C  seq_cst, pairs with listener_wake:A */
 	if (!r && !atomic_load(&l->woken) && is_mine(l, bell))
-		futex_wait(bell, armed, busy < until ? busy : until);
+		futex_wait(bell, armed, earliest(busy, until, l->due));
 	if (bell == &l->shared->doorbell)
 		bell_disarm(bell, armed);
 	return r;
@@ -376,6 +389,10 @@ static int wait_slow(struct aioevt_shm_listener *l, uint64_t deadline,
 				r = poll_subs(l, ret_sub, &until);
 			continue;
 		}
+		if (now >= l->due && listener_fire(l)) {
+			r = poll_subs(l, ret_sub, &until);
+			continue;
+		}
 		r = was_woken(l, ret_sub);
 		if (r)
 			break;
@@ -397,7 +414,12 @@ int aioevt_shm_wait(struct aioevt_shm_listener *l, uint64_t deadline,
 
 	if (!r && (!deadline || ++l->n_waits % LOOK_EVERY == 0))
 		r = recheck_if_due(l);
+	if (__builtin_expect(!r && l->due != NO_DUE, 0))
+		listener_fire(l);
 	if (!r)
+		r = poll_subs(l, ret_sub, &busy);
+	/* that look may have been the first to see that something is due */
+	if (!r && !deadline && l->due != NO_DUE && listener_fire(l))
 		r = poll_subs(l, ret_sub, &busy);
 	if (!r)
 		r = was_woken(l, ret_sub);
@@ -407,4 +429,28 @@ int aioevt_shm_wait(struct aioevt_shm_listener *l, uint64_t deadline,
 		l->batch = 0;
 	r = r < 0 ? r : r ? 0 : -ETIMEDOUT;
 	return bus_result(l->bus, r);
+}
+
+int listener_arm(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_sub,
+		 struct bell_watch *ret_watch)
+{
+	_Atomic uint32_t *bell = &l->shared->doorbell;
+	struct bell_watch watch = { .word = bell };
+	uint64_t busy;
+	int r = aioevt_shm_wait(l, 0, ret_sub);
+
+	if (r != -ETIMEDOUT)
+		return r;
+	/* listener_arm:A  seq_cst, pairs with listener_wake:D */
+	atomic_store(&l->bell, bell);
+	watch.value = bell_arm(bell);
+	r = poll_subs(l, ret_sub, &busy);
+	/* listener_arm:B  seq_cst, pairs with listener_wake:A */
+	if (r || atomic_load(&l->woken)) {
+		bell_disarm(bell, watch.value);
+		return r < 0 ? r : r ? 0 : aioevt_shm_wait(l, 0, ret_sub);
+	}
+	watch.until = earliest(busy, l->recheck_at, l->due);
+	*ret_watch = watch;
+	return -ETIMEDOUT;
 }

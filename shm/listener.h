@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "event.h"
+#include "timer.h"
 
 /* ---- the emitter's side, bell.c ----------------------------------------------------- */
 
@@ -38,6 +39,8 @@ struct aioevt_shm_sub {
 	uint64_t busy_pos;		/* that was found being written, and when */
 	uint64_t busy_since;
 	uint64_t skip_below;		/* records before it are not wanted */
+	uint64_t fire_floor, fire_delay;	/* see due.c */
+	struct patience patience;
 	uint32_t flags;
 	bool is_ready;
 	bool is_resting, is_idle;	/* see rest.c */
@@ -55,6 +58,9 @@ struct pattern {
 	char text[AIOEVT_SHM_NAME_MAX + 1];
 };
 
+/* A listener of so few looks at each ring, one of more at its news. */
+#define FEW_SUBS	4u
+
 struct aioevt_shm_listener {
 	struct aioevt_shm *bus;
 	struct listener *shared;
@@ -70,12 +76,14 @@ struct aioevt_shm_listener {
 	uint64_t created;		/* header->n_created then */
 	uint64_t lost_events;		/* came and went between two looks */
 	uint64_t recheck_at;
+	uint64_t due;			/* of the earliest timer of its events, see due.c */
 	uint64_t spin_always, spin_busy;
 	_Atomic uint32_t woken;		/* by aioevt_shm_listener_wake() */
 	_Atomic uint32_t *_Atomic bell;	/* that it sleeps, or slept last, on */
 	unsigned streak;		/* records since it last slept */
 	unsigned n_waits;
 	unsigned batch;			/* records since it last waited */
+	void (*on_close)(void *data);	/* of each sub, see retune.h */
 };
 
 /* From the first record of an event, whatever its number. */

@@ -19,19 +19,9 @@
 #include "bus.h"
 #include "name.h"
 #include "rest.h"
+#include "retune.h"
 
 /* ---- by name -------------------------------------------------------------------------- */
-
-/* By name: a sub whose event was removed is about to move to the event of that name. */
-static struct aioevt_shm_sub *find_sub(struct aioevt_shm_listener *l, const char *name)
-{
-	struct aioevt_shm_sub *sub;
-
-	TAILQ_FOREACH(sub, &l->subs, all)
-		if (!strcmp(sub->ev->name, name))
-			return sub;
-	return NULL;
-}
 
 static int listen_name(struct aioevt_shm_listener *l, const char *name,
 		       uint32_t open_flags, uint32_t flags,
@@ -41,7 +31,8 @@ static int listen_name(struct aioevt_shm_listener *l, const char *name,
 	struct aioevt_shm_event *ev;
 	int err;
 
-	if (find_sub(l, name))
+	/* By name: a sub whose event was removed is about to move to the event of that name. */
+	if (sub_find(l, name))
 		return -EEXIST;
 	err = aioevt_shm_event_open(l->bus, name, open_flags, &ev);
 	if (err < 0)
@@ -98,24 +89,44 @@ static int listen_under(struct aioevt_shm_listener *l, const char *name, uint32_
 	return err;
 }
 
-/* The event at @index: listen to it if it falls under a pattern, the first only if @first. */
+/*
+ * Whether @name falls under the newest pattern, if @only_newest, or under any; with the flags of
+ * all that it falls under in *ret_flags: one of them is reliable, so is the sub.
+ */
+static bool is_under(const struct aioevt_shm_listener *l, const char *name, bool only_newest,
+		     uint32_t *ret_flags)
+{
+	uint32_t flags = 0;
+	bool is_match = false;
+
+	for (const struct pattern *p = l->patterns; p; p = p->next) {
+		if (aioevt_shm_pattern_match(p->text, name)) {
+			flags |= p->flags;
+			is_match = true;
+		}
+		if (only_newest && !is_match)
+			return false;
+	}
+	*ret_flags = flags;
+	return is_match;
+}
+
+/* The event at @index: listen to it if it falls under a pattern, the newest only if @first. */
 static int try_event(struct aioevt_shm_listener *l, uint32_t index, uint64_t state,
 		     bool first, enum aioevt_shm_from from, uint64_t from_value)
 {
 	char text[AIOEVT_SHM_NAME_MAX + 1];
 	struct aioevt_shm_sub *sub;
 	struct name name;
+	uint32_t flags;
 
 	registry_name(l->bus, index, &name);
-	if (registry_state(l->bus, index) != state || name_unpack(&name, text) < 0)
+	if (registry_state(l->bus, index) != state || name_unpack(&name, text) < 0 ||
+	    !is_under(l, text, first, &flags))
 		return 0;
-	for (struct pattern *p = l->patterns; p; p = first ? NULL : p->next)
-		if (aioevt_shm_pattern_match(p->text, text)) {
-			sub = find_sub(l, text);
-			return sub ? try_later(sub, index, state) :
-				     listen_under(l, text, p->flags, from, from_value);
-		}
-	return 0;
+	sub = sub_find(l, text);
+	return sub ? try_later(sub, index, state) :
+		     listen_under(l, text, flags, from, from_value);
 }
 
 /*

@@ -2,7 +2,8 @@
 /*
  * What a dead participant held, given back. port->using says which events it had open:
  * it set the bit before it touched anything of the event, so nothing of it is elsewhere.
- * The bits are cleared last, so an event stays in place while it is cleaned.
+ * The bits are cleared last, so an event stays in place while it is cleaned. Timers that it
+ * scheduled stay: they are the bus's.
  */
 #include "reap.h"
 
@@ -15,6 +16,7 @@
 #include "registry-internal.h"
 #include "reliable.h"
 #include "region.h"
+#include "timer.h"
 
 static bool owns_listener(struct aioevt_shm *bus, uint32_t p, uint32_t l)
 {
@@ -58,8 +60,11 @@ static int reap_event(struct aioevt_shm *bus, uint32_t p, uint32_t index)
 		body_reap(bus, &map->ring[k], p);
 		ring_void_port(&map->ring[k], p);
 	}
-	if (!err)
+	if (!err) {
 		reap_bits(map, p);
+		firing_settle(map);
+		timer_mend(bus, index, map->ref.generation);
+	}
 	event_map_reaped(map);
 	return err == -EPROTO ? 0 : err;
 }
@@ -156,6 +161,7 @@ int reap_belongings(struct aioevt_shm *bus, uint32_t p)
 
 	if (err < 0)
 		return err;
+	timer_reap(bus, p);
 	reap_listeners(bus, p);
 	reap_new(bus, p);
 	reap_region(bus, port);

@@ -43,6 +43,7 @@
 #include "futex.h"
 #include "listener.h"
 #include "port.h"
+#include "timer.h"
 
 /* Neighbours stand on different lines, so that readers do not share them. */
 static _Atomic uint64_t *cursor_of(struct event_map *map, uint32_t l)
@@ -112,6 +113,7 @@ bool reliable_may_claim(struct event_map *map, const struct ring *ring, uint64_t
 			struct reliable_limit *limit)
 {
 	struct reliable_slowest slowest;
+	uint64_t firing;
 	/* may_claim:A  seq_cst, pairs with register:C */
 	uint64_t epoch = atomic_load(&map->ctl->epoch);
 
@@ -122,6 +124,9 @@ bool reliable_may_claim(struct event_map *map, const struct ring *ring, uint64_t
 	if (seq >= add_depth(slowest.seq, ring))
 		find_slowest(map, seq - ring->depth + 1, &slowest);
 	limit->limit = add_depth(slowest.seq, ring);
+	firing = firing_limit(map, ring, seq);
+	if (firing < limit->limit)
+		limit->limit = firing;
 	return seq < limit->limit;
 }
 

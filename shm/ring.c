@@ -13,7 +13,8 @@
  *   COMMITTED readable until the next lap                  ring_commit: its owner's CAS
  *   PINNED    no record; a live owner that was revoked     ring_revoke: any reader's CAS
  *             may still store into it                      ring_next: CAS by who laps on it
- *   VOID      no record, nobody stores into it             ring_give_back: its owner's CAS
+ *   VOID      no record, nobody stores into it             ring_give_back, ring_withdraw: its
+ *                                                          owner's CAS
  *                                                          any CAS, if the owner is dead
  *   CLOSED    no number from here on is in this ring       ring_close: anyone's CAS
  * COMMITTED and VOID, and all phases of a dead owner, may be claimed at the next lap.
@@ -315,6 +316,18 @@ void ring_give_back(const struct claim *claim)
 				slot_with_phase(now, SLOT_VOID), memory_order_release,
 				memory_order_relaxed))
 			return;
+}
+
+void ring_withdraw(const struct ring *r, const struct claim *claim)
+{
+	uint64_t mine = claim->state;
+
+	ring_note_void(r, claim->seq);
+	/* ring_withdraw:A  acq_rel, pairs with ring_next:B, ring_revoke:A: as ring_give_back:A */
+	if (!atomic_compare_exchange_strong_explicit(&claim->slot->state, &mine,
+			slot_with_phase(mine, SLOT_VOID), memory_order_acq_rel,
+			memory_order_relaxed))
+		ring_give_back(claim);
 }
 
 static bool close_at(const struct ring *r, const struct claim *claim, uint64_t old)

@@ -143,6 +143,9 @@ void ring_fill(const struct ring *r, struct claim *claim, uint64_t time, const v
 bool ring_commit(const struct ring *r, struct claim *claim);
 void ring_give_back(const struct claim *claim);
 
+/* Do not publish it after all; whether it was revoked or not. */
+void ring_withdraw(const struct ring *r, const struct claim *claim);
+
 /* Close the ring; *ret_end is the number it ends before. Returns 0, -EPROTO. Repeatable. */
 int ring_close(struct aioevt_shm *bus, const struct ring *r, uint64_t *ret_end);
 

@@ -15,6 +15,7 @@
 #include "bus.h"
 #include "listener.h"
 #include "rest.h"
+#include "retune.h"
 
 /* ---- its place -------------------------------------------------------------------------- */
 
@@ -68,7 +69,7 @@ static void set_bits(struct aioevt_shm_sub *sub)
 	/* subscribe:B  is bus_raise:A, pairs with listeners_ring:A: the word is looked at
 	 * before the bit in it is set */
 	bus_raise(&event->n_words, l / 64 + 1);
-	/* subscribe:A  seq_cst, pairs with listeners_ring:B: then the place is taken */
+	/* subscribe:A  seq_cst, pairs with listeners_ring:B: then the ring is looked at */
 	atomic_fetch_or(&event->listeners[l / 64], bit_of(l));
 	sub->listener->by_event[sub->ev->map->ref.index] = sub;
 }
@@ -107,15 +108,21 @@ static int attach_reliable(struct aioevt_shm_sub *sub, uint64_t *pos)
 static int attach(struct aioevt_shm_sub *sub, enum aioevt_shm_from from, uint64_t value)
 {
 	struct event_map *map = sub->ev->map;
+	bool is_new = from == AIOEVT_SHM_FROM_NEW || (from == AIOEVT_SHM_FROM_LAST && !value);
 	uint64_t pos;
 	int err;
 
-	set_bits(sub);
 	bus_lock(map->bus);		/* another may have grown it */
 	map->was_used = true;
 	err = event_map_all(map);
 	bus_unlock(map->bus);
-	if (!err)
+	/* Before others can see that somebody listens: what they emit then is heard. */
+	if (!err && is_new)
+		err = ring_frontier(event_map_last(map), &pos);
+	if (err < 0)
+		return err;
+	set_bits(sub);
+	if (!is_new)
 		err = sub_find_start(sub, from, value, &pos);
 	if (!err && sub->flags & AIOEVT_SHM_RELIABLE)
 		err = attach_reliable(sub, &pos);
@@ -168,10 +175,13 @@ struct aioevt_shm_sub *aioevt_shm_sub_close(struct aioevt_shm_sub *sub)
 		TAILQ_REMOVE(&l->ready, sub, ready);
 	l->n_subs--;
 	aioevt_shm_event_close(sub->ev);
+	if (l->on_close)
+		l->on_close(sub->data);
 	free(sub);
 	/* Few again: they all stay on the list from now on. */
-	TAILQ_FOREACH(other, &l->subs, all)
-		sub_mark_ready(other);
+	if (l->n_subs == FEW_SUBS)
+		TAILQ_FOREACH(other, &l->subs, all)
+			sub_mark_ready(other);
 	return NULL;
 }
 
@@ -201,6 +211,37 @@ void sub_mark_ready(struct aioevt_shm_sub *sub)
 	sub->is_ready = true;
 }
 
+int sub_go_back(struct aioevt_shm_sub *sub, uint64_t seq)
+{
+	const struct layout *lo = &sub->listener->bus->lo;
+	struct aioevt_shm_sub before;
+	uint64_t pos;
+	int err = sub_revive(sub);
+
+	if (err < 0 || sub->is_detached)
+		return err < 0 ? err : -EPIPE;
+	if (seq > SEQ_MASK - seq_bias(lo))
+		return -EINVAL;
+	before = *sub;
+	pos = seq_from_user(lo, seq ? seq : 1);
+	sub->skip_below = 0;
+	err = place(sub, ring_of(sub->ev->map, pos), pos);
+	/* below its cursor a reliable one may be overtaken, too */
+	if (!err)
+		err = ring_settle_voids(sub->ev->bus, sub->ring, sub->pos, &sub->voids);
+	if (err < 0) {
+		sub->ring_index = before.ring_index;
+		sub->ring = before.ring;
+		sub->pos = before.pos;
+		sub->voids = before.voids;
+		sub->missed = before.missed;
+		sub->skip_below = before.skip_below;
+		return err;
+	}
+	sub_mark_ready(sub);
+	return 0;
+}
+
 int sub_reattach(struct aioevt_shm_sub *sub)
 {
 	/* What was not wanted is not missed. */
@@ -218,8 +259,13 @@ int sub_reattach(struct aioevt_shm_sub *sub)
 	err = event_reopen(sub->ev, was_ended);
 	if (!err)
 		err = attach(sub, FROM_START, 0);
-	if (err < 0)
+	if (err < 0) {
+		/* tried again: what is missed is counted once, from the same place */
+		sub->missed = missed;
+		sub->pos = end;
+		sub->skip_below = 0;
 		return err;
+	}
 	sub->is_detached = false;
 	sub->missed = missed + (sub->pos > end ? sub->pos - end : 0);
 	sub_mark_ready(sub);

@@ -57,6 +57,8 @@ static int judge(int fd, uint64_t idle_ns, uint64_t *ret_used)
 		err = -EBUSY;
 	else if (seen->n_problems)
 		err = -EPROTO;
+	else if (seen->n_timers)
+		err = -EBUSY;		/* their makers may be gone, and rely on it */
 	else if (idle_ns && (seen->used >= now || now - seen->used < idle_ns))
 		err = -EAGAIN;
 	*ret_used = seen->used;

@@ -3,6 +3,7 @@
 #include "freeze.h"
 
 #include "port.h"
+#include "timer.h"
 
 /* A lap of small records: bodies of more than a page are given back. */
 static void shrink(void)
@@ -93,6 +94,18 @@ static void check_rings(void)
 	}
 }
 
+/* No timer is left, nor an attempt to fire one, nor a due. */
+static void check_timers(void)
+{
+	for (uint32_t i = 0; i < crew.bus->lo.n_timers; i++)
+		check_eq(timer_phase(atomic_load(&bus_timer(crew.bus, i)->state)), TIMER_FREE);
+	for (uint32_t i = 0; i < bus_events_used(crew.bus); i++)
+		if (event_is_findable(registry_state(crew.bus, i))) {
+			check_eq(due_ticks(timer_due(bus_event(crew.bus, i))), 0);
+			check_eq(atomic_load(&bus_event(crew.bus, i)->firing), 0);
+		}
+}
+
 /* Whoever makes an event buries what others left on the way out. */
 static void make_and_remove(void)
 {
@@ -153,4 +166,5 @@ void census_check(const struct census *before)
 	check_ports();
 	check_listeners();
 	check_events();
+	check_timers();
 }

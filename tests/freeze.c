@@ -11,7 +11,7 @@
 #if FREEZE_SANITIZED
 #define SAMPLE		1u
 #else
-#define SAMPLE		12u
+#define SAMPLE		8u
 #endif
 
 struct result {
@@ -230,12 +230,12 @@ static void trace_op(const struct freeze *op, struct census *ret_before,
 	end_point(op, ret_before);
 }
 
-/* Sanitizers see into one process only: a quarter of the operations, another each time. */
+/* Sanitizers see into one process only: a sixth of the operations, another each time. */
 static bool is_chosen(void)
 {
 	static unsigned n_asked;
 
-	return !FREEZE_SANITIZED || all_points || (n_asked++ + seed) % 4 == 0;
+	return !FREEZE_SANITIZED || all_points || (n_asked++ + seed) % 6 == 0;
 }
 
 void freeze_run(const struct freeze *op)

@@ -21,7 +21,7 @@
  * last time at each address, and one in 16 of the others. `make check` takes a sample of
  * those at changes and system calls, and of the others (SEED chooses; FREEZE=n is a sample of
  * another size). Under sanitizers, where an operation has 20 times the instructions, SEED
- * chooses a quarter of the operations, too. FREEZE_ONLY=text: of these operations alone.
+ * chooses a sixth of the operations, too. FREEZE_ONLY=text: of these operations alone.
  *
  * The calls of the kernel's vdso count as one instruction each. Not stepped into: the kernel.
  * Processors other than x86-64 step each victim all the way, and know no changes.
@@ -193,7 +193,7 @@ struct census {
 
 void census_take(struct census *ret_census);
 
-/* Reap, and compare: no port, listener, bit, cursor, slot, body, region, memory more. */
+/* Reap, and compare: no port, listener, bit, cursor, slot, body, region, memory more; no timer. */
 void census_check(const struct census *before);
 
 /* ---- short forms for victims ------------------------------------------------------------- */

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The inspection names each inconsistency that is poked into the file of a bus. */
 
+#include "timer.h"		/* before inspect.h, which has a bus of its own */
+
 #include "inspect.h"
+
+#include "name.h"
+#include "registry-internal.h"
 
 static void port_without_state(void) { poke64(port_at(5, 0), 7); }
 static void port_over_mark(void) { poke(offsetof(struct bus_header, ports_hw), 0, 4); }
@@ -80,7 +85,16 @@ static void list_marked(void) { poke64(event_at(a, offsetof(struct event, next))
 static void list_twice(void) { poke64(bucket_of(b), peek64(bucket_of(a))); }
 static void name_in_wrong_list(void)
 {
-	poke64(event_at(a, offsetof(struct event, name)), 'x' << 8 | 1);
+	const struct bucket *bucket = (void *)(bus->base + bucket_of(a));
+	struct name name;
+	char text[] = "w";
+
+	/* the key is random: the first name that does not belong there */
+	do {
+		text[0]++;
+		check_eq(name_pack(text, &name), 0);
+	} while (registry_bucket(bus, &name) == bucket);
+	poke64(event_at(a, offsetof(struct event, name)), (uint64_t)text[0] << 8 | 1);
 }
 
 /* A second event of a's name in a's list. */
@@ -143,6 +157,52 @@ static void bodies_out_of_file(void)
 	poke64(ring_at(a, offsetof(struct ring_header, body_base)), BODY_BASE + BODY_ALIGN * 8);
 	poke64(offsetof(struct bus_header, body_end), BODY_BASE + BODY_ALIGN);
 }
+static uint64_t timer_at(uint32_t i, size_t member)
+{
+	return lo.timers + i * sizeof(struct timer) + member;
+}
+
+/* A timer at place 0, of event a, which knows of it. */
+static void timer_of_a(uint64_t state, uint32_t size)
+{
+	poke64(timer_at(0, 0), state);
+	poke64(timer_at(0, offsetof(struct timer, due)), UINT64_C(7) << DUE_TICK_SHIFT);
+	poke64(timer_at(0, offsetof(struct timer, event)), UINT64_C(1) << 32 | a);
+	poke(timer_at(0, offsetof(struct timer, size)), size, 4);
+	poke(offsetof(struct bus_header, timers_hw), 1, 4);
+	poke64(event_at(a, offsetof(struct event, due)), UINT64_C(7) << DUE_COUNT_BITS);
+}
+static void timer_without_state(void) { timer_of_a(timer_word(1, 0, 9), 0); }
+static void timer_of_nobody(void) { timer_of_a(timer_word(1, 5, TIMER_WRITING), 0); }
+static void timer_fired_by_nobody(void) { timer_of_a(timer_word(1, 0, TIMER_FIRING), 0); }
+static void timer_too_large(void) { timer_of_a(timer_word(1, 0, TIMER_ARMED), UINT32_MAX); }
+static void timer_over_mark(void)
+{
+	timer_of_a(timer_word(1, 0, TIMER_ARMED), 0);
+	poke(offsetof(struct bus_header, timers_hw), 0, 4);
+}
+static void attempt_of_nobody(void)
+{
+	poke64(event_at(a, offsetof(struct event, firing)), firing_word(1, 5, 0));
+}
+static void timer_of_the_dead(void)
+{
+	poke64(port_at(5, 0), 2);
+	poke(offsetof(struct bus_header, ports_hw), 6, 4);
+	timer_of_a(timer_word(1, 0, TIMER_FIRING), 0);
+	poke64(event_at(a, offsetof(struct event, firing)), firing_word(1, 5, 0));
+}
+static void timer_of_removed(void)
+{
+	timer_of_a(timer_word(1, 0, TIMER_ARMED), 0);
+	poke64(timer_at(0, offsetof(struct timer, event)), UINT64_C(9) << 32 | a);
+}
+static void timer_untold(void)
+{
+	timer_of_a(timer_word(1, 0, TIMER_ARMED), 0);
+	poke64(event_at(a, offsetof(struct event, due)), 0);
+}
+
 static void void_counted(void) { poke64(ring_at(a, offsetof(struct ring_header, voids)), 9); }
 
 static const struct {
@@ -202,6 +262,12 @@ static const struct {
 	CASE(body_of_nobody, "body", "body 2 belongs to port 5"),
 	CASE(body_in_no_place, "body", "body 2 is in no place"),
 	CASE(bodies_out_of_file, "body", "no place for them"),
+	CASE(timer_without_state, "timer", "timer 0 is in state"),
+	CASE(timer_of_nobody, "timer", "being written by port 5, which nobody has"),
+	CASE(timer_fired_by_nobody, "timer", "\"a\": timer 0 is being fired, and nobody"),
+	CASE(timer_too_large, "timer", "4294967295 bytes"),
+	CASE(timer_over_mark, "timer", "below 0 only"),
+	CASE(attempt_of_nobody, "timer", "port 5, which nobody has, is firing"),
 	CASE(void_counted, "voids", "\"a\": 9 numbers"),
 #undef CASE
 };
@@ -258,6 +324,41 @@ static void test_memory(void)
 	tear_down();
 }
 
+static void expect_poked(void (*poke_it)(void), const char *code, const char *text)
+{
+	poke_it();
+	expect_note(code, text);
+	unpoke();
+}
+
+/* What is left of timers, what they are, and the memory of a large one. */
+static void test_timers(void)
+{
+	struct aioevt_shm_inspection *seen;
+	static char large[5000];
+	uint64_t id = 0;
+
+	set_up();
+	expect_poked(timer_of_the_dead, "dead-timer", "\"a\": timer 0 was being fired by process 0");
+	expect_poked(timer_of_removed, "stray-timer", "timer 0 is of an event that was removed");
+	expect_poked(timer_untold, "untold-timer", "\"a\" has a timer");
+	check_eq(aioevt_shm_emit_after(bus, "a", large, sizeof(large), in_ms(3600000), &id), 0);
+	check_eq(aioevt_shm_emit_after(bus, "a", large, 1, in_ms(7200000), NULL), 0);
+	expect_note("lag", "");
+	seen = look_at_bus();
+	check_eq(seen->n_timers, 2);
+	check_eq(seen->events[0].n_timers, 2);
+	check(seen->events[0].due > now_ns() && seen->events[0].due < in_ms(3600001));
+	check_eq(seen->memory_bodies, 3 * 4096);
+	aioevt_shm_inspection_free(seen);
+	check_eq(aioevt_shm_cancel(bus, id), 0);
+	check_eq(pwrite(fd, "x", 1, (off_t)TIMER_BODIES), 1);
+	seen = look_at_bus();
+	check(has(seen->problems, seen->n_problems, "lost-memory", "4096 bytes at"));
+	aioevt_shm_inspection_free(seen);
+	tear_down();
+}
+
 static void test_cut(void)
 {
 	struct aioevt_shm_inspection *seen;
@@ -298,6 +399,7 @@ int main(void)
 	alarm(60);
 	test_each_poke();
 	test_memory();
+	test_timers();
 	test_cut();
 	return bus_end();
 }

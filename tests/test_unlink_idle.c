@@ -56,7 +56,25 @@ static void test_idle(void)
 	close(fd);
 }
 
-/* Who is attached keeps it, stopped or not; the dead do not; and it must be healthy. */
+static uint64_t id;
+
+static void schedule(void)
+{
+	struct aioevt_shm *mine = bus_open(NULL);
+
+	check_eq(aioevt_shm_emit_after(mine, "a", NULL, 0, in_ms(3600000), &id), 0);
+	aioevt_shm_close(mine);
+}
+
+static void cancel(void)
+{
+	struct aioevt_shm *mine = bus_open(NULL);
+
+	check_eq(aioevt_shm_cancel(mine, id), 0);
+	aioevt_shm_close(mine);
+}
+
+/* So do emissions to come. Who is attached keeps it, stopped or not; the dead do not; and it must be healthy. */
 static void test_not_idle(void)
 {
 	struct child child;
@@ -74,9 +92,13 @@ static void test_not_idle(void)
 	poke(offsetof(struct bus_header, removed), 1, 4);
 	check_eq(aioevt_shm_unlink_idle(NULL, 0, 0), -EPROTO);
 	unpoke();
-	poke(offsetof(struct bus_header, version), 2, 4);
+	poke(offsetof(struct bus_header, version), 7, 4);
 	check_eq(aioevt_shm_unlink_idle(NULL, 0, 0), -ENOEXEC);
 	unpoke();
+	schedule();
+	check_eq(aioevt_shm_unlink_idle(NULL, 0, 0), -EBUSY);
+	check_eq(aioevt_shm_unlink_idle(NULL, 0, AIOEVT_SHM_DRY_RUN), -EBUSY);
+	cancel();
 	check_eq(chmod(bus_path(), 0666), 0);
 	check_eq(aioevt_shm_unlink_idle(NULL, 0, 0), -EPERM);
 	check_eq(chmod(bus_path(), 0600), 0);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Runs spin on small instances of the models, which must pass, and on their mutations, in
 # each of which it must find an error. One line each; exit 0 if all is as expected, 1 if
-# not, 77 without spin. Without arguments a third of the mutations, by SEED, because to build
+# not, 77 without spin. Without arguments a sixth of the mutations, by SEED, because to build
 # each takes a second. run.sh all: all of them; run.sh deep: the larger instances too, marked
 # deep below. Other arguments choose jobs by name: run.sh wake MUT_REUSE
 #
@@ -62,6 +62,16 @@ registry pass quick  kill-one        KILL=1 OPS1=0 LIVE0=1
 registry pass quick  kill-retirer    KILL=1 LIVE0=1 DO_REMOVE=0
 space pass  quick  one               E=1 LEAVES=1
 grow pass   quick  two               NP=2
+timer pass  deep   killed            NF=2 HALT=1
+timer pass  deep   cancel-more       H=4 E=3 CANCEL=1
+timer pass  quick  two               NF=2 H=2 E=1 TAKES=1
+timer pass  quick  cancel            CANCEL=1
+timer pass  quick  cancel-revoked    H=2 E=1 REVOKES=1 CANCEL=1
+timer pass  quick  revoked           REVOKES=1
+due pass    deep   mender            MENDER=1
+due pass    deep   mender-removed    MENDER=1 REMOVE=1
+due pass    quick  retired           REMOVE=0
+due pass    quick  removed           REMOVE=1
 port pass   quick  two               NP=2
 ring caught deep   MUT_EPOCH_LAST    REL=1 E1=3 REVOKES=0	# limit: epoch loaded after the cursors
 ring caught quick  MUT_EPOCH_FIRST   REL=1 E1=2 REVOKES=0	# claim: epoch loaded before head and slot
@@ -94,9 +104,9 @@ wake caught quick  MUT_NO_RECHECK    WAKES=1	# no second look once the bell is a
 wake caught quick  MUT_BIT           SHARED=1 NL=2	# bell is a bit, without a generation
 wake caught quick  MUT_DISARM_EVENT  SHARED=1 NL=2	# who leaves disarms the bell of the event
 wake caught quick  MUT_NO_GRACE      SHARED=1 E1=1	# sleeps without a limit though a record stands behind
-wake caught quick  MUT_START_FIRST   NEV=2	# subscribe: place taken before the bit is set
+wake caught quick  MUT_NOT_READY     NEV=2	# subscribe: not looked at once the bit is set
 wake caught quick  MUT_BIT_STORE     NEV=2	# subscribe: the bit is a buffered store
-wake caught quick  MUT_WORDS_LAST    NEV=2	# subscribe: n_words raised after the place is taken
+wake caught quick  MUT_WORDS_LAST    NEV=2	# subscribe: n_words raised by a buffered store
 wake caught quick  MUT_NEWS_LATE     NEV=2	# news taken after the look at the rings
 wake caught quick  MUT_NEWS_LAST     NEV=2	# doorbell rung before the news bit is set
 wake caught quick  MUT_WOKEN_STORE   WAKES=1	# listener_wake: woken is a buffered store
@@ -138,6 +148,29 @@ registry caught quick MUT_REAP_LINKED     KILL=1 OPS1=0 DO_REMOVE=0 DO_RETIRE=0	
 registry caught deep MUT_NO_REAP_NEW     KILL=1 DO_REMOVE=0 DO_RETIRE=0	# reaper leaves NEW
 registry caught quick MUT_NO_PENDING      KILL=1 DO_REMOVE=0 DO_RETIRE=0	# region not in the port's pending words
 registry caught deep MUT_SETTLE_EARLY    KILL=1 DO_REMOVE=0 DO_RETIRE=0	# taken from them before the event has it
+timer caught quick MUT_NO_HOLD       CANCEL=1	# emitters do not look at firing
+timer caught quick MUT_NO_EPOCH      CANCEL=1	# hold: the epoch is not bumped
+timer caught quick MUT_EPOCH_FIRST   CANCEL=1	# hold: the epoch bumped before firing is set
+timer caught quick MUT_LIMIT_HIGH    CANCEL=1	# the number after a lap may be claimed
+timer caught quick MUT_SAME_VERSION  CANCEL=1	# an attempt ended, the version kept
+timer caught quick MUT_BEGIN_STORE   CANCEL=1	# FIRING by a store
+timer caught quick MUT_BEGIN_LATE    CANCEL=1	# committed before it is FIRING
+timer caught quick MUT_NO_REVOKE     CANCEL=1	# what is being written is taken for not fired
+timer caught quick MUT_DROP_FIRST    NF=2 H=2 E=1 TAKES=1	# firing cleared before it is decided
+timer caught quick MUT_END_LATE      CANCEL=1	# firing cleared before the timer is freed
+timer caught quick MUT_CANCEL_FIRING CANCEL=1	# cancelled while it is FIRING
+timer caught quick MUT_GONE          CANCEL=1	# a slot carried to a later lap is taken for fired
+timer caught quick MUT_LEAVE         CANCEL=1	# a number that is not to be a record stays WRITING
+timer caught quick MUT_KEEP          CANCEL=1	# firing not cleared when it is decided
+due caught quick   MUT_MEND_STORE    REMOVE=0	# due mended by a store
+due caught quick   MUT_NO_COUNT      REMOVE=0	# a due that need not be lower is not counted
+due caught quick   MUT_MEND_LATE     REMOVE=0	# due loaded after the look at the table
+due caught quick   MUT_LOWER_FIRST   REMOVE=0	# due lowered before the timer is armed
+due caught quick   MUT_RETIRE_EARLY  REMOVE=0	# due looked at before the bits
+due caught quick   MUT_NO_DUE        REMOVE=0	# due not looked at by who retires
+due caught quick   MUT_UNUSE_EARLY   REMOVE=0	# bit cleared before the due is lowered
+due caught quick   MUT_LIVE_FIRST    REMOVE=1	# looks whether the event is live before arming
+due caught quick   MUT_REMOVE_EARLY  REMOVE=1	# timers looked for before DEAD
 port caught quick  MUT_NO_RIGHT      NP=2	# taken and reaped without the right lock
 port caught quick  MUT_RIGHT_EARLY   NP=2	# right given up before TAKEN
 port caught quick  MUT_TAKEN_FIRST   NP=2	# TAKEN before the presence lock is held
@@ -162,6 +195,8 @@ job()
 	space) defaults="$defaults D=1 E=1 LEAVES=0" ;;
 	grow) defaults="$defaults MAX=3" ;;
 	port) defaults="$defaults KILLS=1" ;;
+	timer) defaults="$defaults N=1 NF=1 NE=1 H=3 E=2 REVOKES=0 TAKES=0 CANCEL=0" ;;
+	due) defaults="$defaults REMOVE=0 MENDER=0" ;;
 	registry) defaults="$defaults K=2 NN=1 OPS0=1 OPS1=1 KILL=0 LIVE0=0
 		DO_OPEN=1 DO_REMOVE=1 DO_RETIRE=1" ;;
 	esac
@@ -212,7 +247,7 @@ is_chosen()
 	shift 5
 	case ${1-} in
 	'')	[ "$search" != deep ] &&
-			{ [ "$expect" = pass ] || [ $(((k + ${SEED:-0}) % 3)) = 0 ]; } ;;
+			{ [ "$expect" = pass ] || [ $(((k + ${SEED:-0}) % 6)) = 0 ]; } ;;
 	all)	[ "$search" != deep ] ;;
 	deep)	: ;;
 	*)	case " $* " in *" $name "* | *" $model "*) ;; *) false ;; esac ;;

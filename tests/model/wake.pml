@@ -17,7 +17,7 @@
  */
 mtype = {
 	MUT_ARM_STORE, MUT_RING_STORE, MUT_WAKE_FIRST, MUT_BIT, MUT_NO_RECHECK, MUT_COMMIT_STORE,
-	MUT_BELL_FIRST, MUT_DISARM_EVENT, MUT_NO_GRACE, MUT_START_FIRST, MUT_BIT_STORE,
+	MUT_BELL_FIRST, MUT_DISARM_EVENT, MUT_NO_GRACE, MUT_NOT_READY, MUT_BIT_STORE,
 	MUT_WORDS_LAST, MUT_NEWS_LATE, MUT_NEWS_LAST, MUT_WOKEN_STORE,
 	MUT_WOKEN_EARLY, MUT_BELL_LATE, MUT_WOKEN_DROP, MUT_WOKEN_HASTY
 }
@@ -148,15 +148,15 @@ proctype listener(byte l)
 	byte me = LISTENER(l), ev, news, st, bell, armed, why, owed;
 	bool found, taken;			/* ghost: a listener_wake not answered yet */
 
+	news = (MUT == MUT_NOT_READY -> 0 : (1 << NEV) - 1);			/* sub_mark_ready() */
 	for (ev : 0 .. NEV - 1) {
-		IF(MUT == MUT_START_FIRST, POS(l, ev) = head[ev]);
+		POS(l, ev) = head[ev];						/* ring_frontier:A */
 		IF(MUT != MUT_WORDS_LAST, locked(me, mem[WORDS(ev)] = 1));	/* bus_raise:A */
 		if
 		:: MUT == MUT_BIT_STORE -> store(me, BITS(ev), mem[BITS(ev)] | 1 << l)
 		:: else -> locked(me, mem[BITS(ev)] = mem[BITS(ev)] | 1 << l)	/* subscribe:A */
 		fi;
-		IF(MUT != MUT_START_FIRST, POS(l, ev) = head[ev]);	/* ring_frontier:A */
-		IF(MUT == MUT_WORDS_LAST, locked(me, mem[WORDS(ev)] = 1))
+		IF(MUT == MUT_WORDS_LAST, store(me, WORDS(ev), 1))
 	}
 poll:	/* poll_subs */
 	atomic { ev = 0; found = false; busy[l] = false }
