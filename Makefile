@@ -8,6 +8,7 @@
 #   make mutants    break each promise on purpose and see which test notices (2 minutes)
 #   make models     all mutations and larger instances of the models (a quarter of an hour)
 #   make bench      measure, with the machine's raw limits beside (2 minutes)
+#   make examples   build lib/examples, as a program outside of this tree would be
 #   make soak       all at random, killed and stopped, 10 minutes; SOAK_SECONDS= to choose
 #   make install    DESTDIR= PREFIX=/usr/local;  make uninstall
 #   make clean
@@ -59,12 +60,17 @@ shm_obj := $(patsubst %.c,$(B)/%.o,$(wildcard shm/*.c))
 lib_obj := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
 ifneq ($(ARCH),)
 lib_obj :=
+OUR_CFLAGS += -DENGINE_ALONE
 endif
 cli_obj := $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
 bench_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/bench/true.c,$(wildcard tests/bench/*.c)))
 soak_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/soak/*.c))
 freeze_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/freeze*.c))
 tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+ifneq ($(ARCH),)
+# The engine's alone.
+tests := $(filter-out $(foreach t,$(shell grep -l 'mgr\.h\|foreign\.h\|aioevt\.h' tests/test_*.c),$(B)/$(t:.c=)),$(tests))
+endif
 
 # Debian has libcbor as a shared library only; what can be linked statically is, because
 # every shared library makes each start of the program slower.
@@ -73,7 +79,7 @@ cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
 .PHONY: all demo check proof mutants models soak fuzz fuzz-replay fuzz-targets fuzz-built \
-	bench install uninstall clean deps tests-built FORCE
+	bench examples install uninstall clean deps tests-built tests-compiled FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -87,11 +93,10 @@ $(B)/%.o: %.c Makefile
 $(B)/libaioevt-shm.a: $(shm_obj) $(lib_obj)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
-# lib/ joins the shared library once it exports something.
-$(B)/$(SONAME): $(shm_obj) shm/libaioevt-shm.map
+$(B)/$(SONAME): $(shm_obj) $(lib_obj) shm/libaioevt-shm.map
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -shared \
 		-Wl,-soname,$(SONAME) -Wl,--version-script=shm/libaioevt-shm.map \
-		$(if $(SAN),,-Wl,--no-undefined) -o $@ $(shm_obj)
+		$(if $(SAN),,-Wl,--no-undefined) -o $@ $(shm_obj) $(lib_obj) $(cbor)
 	@ln -sf $(SONAME) $(B)/libaioevt-shm.so
 
 $(B)/aioevt: $(cli_obj) $(B)/libaioevt-shm.a
@@ -106,14 +111,23 @@ $(B)/tests/test_api: $(B)/tests/test_api.o $(B)/$(SONAME)
 $(B)/tests/test_json: $(B)/tests/test_json.o $(filter-out $(B)/cli/main.o,$(cli_obj)) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
 
+# Foreign loops, which nothing else needs.
+pc = $(shell pkg-config $(1) 2>/dev/null)
+$(B)/tests/test_loop_glib.o: CPPFLAGS += $(call pc,--cflags glib-2.0)
+$(B)/tests/test_loop_glib: foreign := $(call pc,--libs glib-2.0)
+$(B)/tests/test_loop_uv: foreign := -luv
+$(B)/tests/test_loop_libev: foreign := -lev
+$(B)/tests/test_loop_libevent: foreign := -levent
+$(B)/tests/test_loop_sd_event: foreign := -lsystemd
+
 $(filter $(B)/tests/test_freeze_%,$(tests)): $(B)/tests/%: $(B)/tests/%.o $(freeze_obj) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcbor -lm
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libaioevt-shm.a
-	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cbor) -lm
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(foreign) $(cbor) -lm
 
 $(B)/tests/bench/bench: $(bench_obj) $(B)/libaioevt-shm.a
-	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lm
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -luv $(cbor) -lm
 
 $(B)/tests/soak/soak: $(soak_obj) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^
@@ -123,6 +137,22 @@ $(B)/tests/bench/bench-true: tests/bench/true.c
 	$(call say,CC,$<)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 tests-built: all $(tests) $(B)/tests/soak/soak $(B)/tests/arch/peer
+# As far as a compiler warns.
+tests-compiled: all $(addsuffix .o,$(tests)) $(soak_obj) $(B)/tests/arch/peer.o
+
+tests-built: $(if $(filter release address-undefined,$(variant)),examples)
+
+# As users build theirs: the public headers, the shared library.
+examples := $(patsubst lib/examples/%.c,$(B)/examples/%,$(wildcard lib/examples/*.c))
+$(B)/examples/glib: foreign := $(call pc,--cflags --libs glib-2.0)
+$(B)/examples/libuv: foreign := $(call pc,--cflags --libs libuv)
+
+$(B)/examples/%: lib/examples/%.c $(wildcard lib/aioevt*.h) $(B)/$(SONAME)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) -std=gnu11 $(WARN) $(if $(SAN),-fsanitize=$(SAN)) $(CFLAGS) -Ishm -Ilib \
+		-o $@ $< -L$(B) -laioevt-shm -Wl,-rpath,$(abspath $(B)) $(foreign) -pthread
+
+examples: $(examples)
 
 # The fuzz targets, with clang and its sanitizers: a build of their own.
 FUZZ_SAN := address,undefined,fuzzer-no-link
@@ -181,6 +211,7 @@ soak: deps
 
 # ---- installing ------------------------------------------------------------------------
 
+headers := shm/aioevt-shm.h $(wildcard lib/aioevt*.h)
 man_pages := $(wildcard man/*.1 man/*.3 man/*.7)
 D := $(DESTDIR)$(PREFIX)
 
@@ -192,7 +223,7 @@ $(B)/aioevt-shm.pc: shm/aioevt-shm.pc.in FORCE
 install: all $(B)/aioevt-shm.pc
 	$(Q)install -d $(D)/bin $(D)/include $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(Q)install -m 755 $(B)/aioevt $(D)/bin/aioevt
-	$(Q)install -m 644 shm/aioevt-shm.h $(D)/include/aioevt-shm.h
+	$(Q)install -m 644 $(headers) $(D)/include/
 	$(Q)install -m 644 $(B)/libaioevt-shm.a $(DESTDIR)$(LIBDIR)/libaioevt-shm.a
 	$(Q)install -m 755 $(B)/$(SONAME) $(DESTDIR)$(LIBDIR)/libaioevt-shm.so.$(VERSION)
 	$(Q)ln -sf libaioevt-shm.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
@@ -205,7 +236,8 @@ install: all $(B)/aioevt-shm.pc
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 uninstall:
-	$(Q)rm -f $(D)/bin/aioevt $(D)/include/aioevt-shm.h $(DESTDIR)$(LIBDIR)/libaioevt-shm.a \
+	$(Q)rm -f $(D)/bin/aioevt $(addprefix $(D)/include/,$(notdir $(headers))) \
+		$(DESTDIR)$(LIBDIR)/libaioevt-shm.a \
 		$(DESTDIR)$(LIBDIR)/libaioevt-shm.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) \
 		$(DESTDIR)$(LIBDIR)/libaioevt-shm.so $(DESTDIR)$(LIBDIR)/pkgconfig/aioevt-shm.pc
 	$(Q)for page in $(man_pages); do rm -f $(D)/share/man/man$${page##*.}/$${page##*/}; done

@@ -9,15 +9,15 @@
 #include "number.h"
 #include "utf8.h"
 
-struct value args_text(const char *text, size_t len)
+struct aioevt_value args_text(const char *text, size_t len)
 {
-	return value_borrow(utf8_valid(text, len) ? VALUE_TEXT : VALUE_BYTES, text, len);
+	return value_borrow(utf8_valid(text, len) ? AIOEVT_TEXT : AIOEVT_BYTES, text, len);
 }
 
-static struct value type_word(const char *word)
+static struct aioevt_value type_word(const char *word)
 {
 	size_t len = strlen(word);
-	struct value number;
+	struct aioevt_value number;
 
 	if (!strcmp(word, "null"))
 		return value_null();
@@ -30,9 +30,9 @@ static struct value type_word(const char *word)
 	return args_text(word, len);
 }
 
-static struct value read_json(const char *json)
+static struct aioevt_value read_json(const char *json)
 {
-	struct value value = value_null();
+	struct aioevt_value value = value_null();
 	struct json_error error;
 	int err;
 
@@ -60,7 +60,7 @@ static size_t find_key(const char *word)
 	return word[n] == '=' || (word[n] == ':' && word[n + 1] == '=') ? n : 0;
 }
 
-static void add_positional(struct data *data, struct value value)
+static void add_positional(struct data *data, struct aioevt_value value)
 {
 	check_memory(value_list_add(&data->args, &value));
 }
@@ -69,7 +69,7 @@ void args_add(struct data *data, const char *word, enum args_mode mode)
 {
 	size_t n = mode == ARGS_VERBATIM ? 0 : find_key(word);
 	const char *rest = word + n;
-	struct value key, value;
+	struct aioevt_value key, value;
 
 	if (mode != ARGS_VERBATIM && rest[0] == ':' && rest[1] == '=') {
 		value = read_json(rest + 2);
@@ -83,13 +83,13 @@ void args_add(struct data *data, const char *word, enum args_mode mode)
 		add_positional(data, value);
 		return;
 	}
-	key = value_borrow(VALUE_TEXT, word, n);
+	key = value_borrow(AIOEVT_TEXT, word, n);
 	check_memory(value_map_add(&data->kwargs, &key, &value));
 }
 
 void args_finish(struct data *data)
 {
-	const struct value *key;
+	const struct aioevt_value *key;
 	size_t i = 0;
 
 	if (value_map_sort(&data->kwargs, &i) == 0)

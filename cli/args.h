@@ -22,6 +22,6 @@ void args_add(struct data *data, const char *word, enum args_mode mode);
 void args_finish(struct data *data);
 
 /* @len bytes as text, or as bytes if they are not UTF-8; borrowed. */
-struct value args_text(const char *text, size_t len);
+struct aioevt_value args_text(const char *text, size_t len);
 
 #endif

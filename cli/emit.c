@@ -216,7 +216,7 @@ static int complain_size(const char *what, const struct aioevt_shm_info *info)
 static int add_input(struct emit *emit, struct aioevt_shm *bus)
 {
 	struct aioevt_shm_info info;
-	struct value value;
+	struct aioevt_value value;
 	size_t len = 0;
 	int err;
 

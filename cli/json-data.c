@@ -5,19 +5,19 @@
 
 #include "json.h"
 
-static bool is_key(const struct value *key, const char *name)
+static bool is_key(const struct aioevt_value *key, const char *name)
 {
 	return key->n == strlen(name) && !memcmp(key->string, name, key->n);
 }
 
 /* What "aioevt wait --json" adds about the record, and says nothing about the data. */
-static bool is_about_record(const struct value *key)
+static bool is_about_record(const struct aioevt_value *key)
 {
 	return is_key(key, "event") || is_key(key, "seq") || is_key(key, "time") ||
 	       is_key(key, "missed");
 }
 
-static int refuse(struct json_error *error, const char *why, const struct value *key)
+static int refuse(struct json_error *error, const char *why, const struct aioevt_value *key)
 {
 	snprintf(error->why, sizeof(error->why), "%s%.*s%s", why,
 		 key ? (int)(key->n < 60 ? key->n : 60) : 0, key ? key->string : "",
@@ -25,11 +25,11 @@ static int refuse(struct json_error *error, const char *why, const struct value 
 	return -EINVAL;
 }
 
-static int take_member(struct value_member *m, struct data *data,
+static int take_member(struct aioevt_member *m, struct data *data,
 		       struct json_error *error)
 {
 	bool is_args = is_key(&m->key, "args");
-	struct value *target = is_args ? &data->args : &data->kwargs;
+	struct aioevt_value *target = is_args ? &data->args : &data->kwargs;
 
 	if (is_about_record(&m->key))
 		return 0;
@@ -48,7 +48,7 @@ static int take_member(struct value_member *m, struct data *data,
 int json_read_data(const char *text, size_t len, struct data *ret_data,
 		   struct json_error *ret_error)
 {
-	_cleanup_(value_deinit) struct value map = value_null();
+	_cleanup_(value_deinit) struct aioevt_value map = value_null();
 	_cleanup_(data_deinit) struct data data;
 	size_t i;
 	int err;
@@ -57,7 +57,7 @@ int json_read_data(const char *text, size_t len, struct data *ret_data,
 	err = json_read(text, len, VALUE_DEPTH_MAX, &map, ret_error);
 	if (err < 0)
 		return err;
-	if (map.type != VALUE_MAP)
+	if (map.type != AIOEVT_MAP)
 		return refuse(ret_error, "not {\"args\":[...],\"kwargs\":{...}}", NULL);
 
 	for (i = 0; i < map.n; i++) {

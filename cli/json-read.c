@@ -76,14 +76,14 @@ static size_t find_long_number(const char *text, size_t len, size_t *pos)
 static int rewrite(const char *text, size_t len, FILE *out, struct json_error *error)
 {
 	size_t done = 0, pos = 0, n;
-	struct value number;
+	struct aioevt_value number;
 	int err;
 
 	while ((n = find_long_number(text, len, &pos))) {
 		err = number_parse_integer(text + pos, n, &number);
 		if (err == -ERANGE)
 			return refuse_range(error, text + pos, n);
-		if (err == 0 && number.type == VALUE_UINT) {
+		if (err == 0 && number.type == AIOEVT_UINT) {
 			fwrite(text + done, 1, pos - done, out);
 			fprintf(out, "{\"$int\":\"%.*s\"}", (int)n, text + pos);
 			done = pos + n;
@@ -136,10 +136,10 @@ static int parse(const char *text, size_t len, json_t **ret_json,
 
 /* ---- from jansson's values ------------------------------------------------------ */
 
-static int convert(const json_t *json, unsigned depth, struct value *ret_value,
+static int convert(const json_t *json, unsigned depth, struct aioevt_value *ret_value,
 		   struct json_error *error);
 
-static int convert_bytes(const char *text, size_t len, struct value *ret_value,
+static int convert_bytes(const char *text, size_t len, struct aioevt_value *ret_value,
 			 struct json_error *error)
 {
 	void *data;
@@ -151,11 +151,11 @@ static int convert_bytes(const char *text, size_t len, struct value *ret_value,
 		return refuse(error, "\"$bytes\" is not Base64 with padding");
 	if (err < 0)
 		return err;
-	*ret_value = value_take(VALUE_BYTES, data, size);
+	*ret_value = value_take(AIOEVT_BYTES, data, size);
 	return 0;
 }
 
-static int convert_float(const char *text, struct value *ret_value,
+static int convert_float(const char *text, struct aioevt_value *ret_value,
 			 struct json_error *error)
 {
 	if (!strcmp(text, "NaN"))
@@ -169,7 +169,7 @@ static int convert_float(const char *text, struct value *ret_value,
 	return 0;
 }
 
-static int convert_int(const char *text, size_t len, struct value *ret_value,
+static int convert_int(const char *text, size_t len, struct aioevt_value *ret_value,
 		       struct json_error *error)
 {
 	int err;
@@ -181,7 +181,7 @@ static int convert_int(const char *text, size_t len, struct value *ret_value,
 }
 
 /* An object whose only member is @key, which starts with one "$". */
-static int convert_tagged(const char *key, const json_t *member, struct value *ret_value,
+static int convert_tagged(const char *key, const json_t *member, struct aioevt_value *ret_value,
 			  struct json_error *error)
 {
 	const char *text = json_string_value(member);
@@ -198,10 +198,10 @@ static int convert_tagged(const char *key, const json_t *member, struct value *r
 	return convert_int(text, json_string_length(member), ret_value, error);
 }
 
-static int convert_list(const json_t *json, unsigned depth, struct value *list,
+static int convert_list(const json_t *json, unsigned depth, struct aioevt_value *list,
 			struct json_error *error)
 {
-	_cleanup_(value_deinit) struct value item = value_null();
+	_cleanup_(value_deinit) struct aioevt_value item = value_null();
 	size_t i;
 	int err;
 
@@ -217,12 +217,12 @@ static int convert_list(const json_t *json, unsigned depth, struct value *list,
 }
 
 static int convert_member(const char *name, const json_t *json, unsigned depth,
-			  struct value *map, struct json_error *error)
+			  struct aioevt_value *map, struct json_error *error)
 {
-	_cleanup_(value_deinit) struct value key = value_null(), value = value_null();
+	_cleanup_(value_deinit) struct aioevt_value key = value_null(), value = value_null();
 	int err;
 
-	err = value_copy(VALUE_TEXT, name, strlen(name), &key);
+	err = value_copy(AIOEVT_TEXT, name, strlen(name), &key);
 	if (err < 0)
 		return err;
 	err = convert(json, depth, &value, error);
@@ -231,7 +231,7 @@ static int convert_member(const char *name, const json_t *json, unsigned depth,
 	return value_map_add(map, &key, &value);
 }
 
-static int convert_map(json_t *json, unsigned depth, struct value *map,
+static int convert_map(json_t *json, unsigned depth, struct aioevt_value *map,
 		       struct json_error *error)
 {
 	bool only = json_object_size(json) == 1;
@@ -262,10 +262,10 @@ static bool is_tagged(json_t *json)
 	return key[0] == '$' && key[1] != '$';
 }
 
-static int convert_container(json_t *json, unsigned depth, struct value *ret_value,
+static int convert_container(json_t *json, unsigned depth, struct aioevt_value *ret_value,
 			     struct json_error *error)
 {
-	_cleanup_(value_deinit) struct value value = value_null();
+	_cleanup_(value_deinit) struct aioevt_value value = value_null();
 	int err;
 
 	if (depth == 0)
@@ -282,7 +282,7 @@ static int convert_container(json_t *json, unsigned depth, struct value *ret_val
 	return 0;
 }
 
-static int convert(const json_t *json, unsigned depth, struct value *ret_value,
+static int convert(const json_t *json, unsigned depth, struct aioevt_value *ret_value,
 		   struct json_error *error)
 {
 	json_t *object = (json_t *)(uintptr_t)json;	/* jansson's iterators want it */
@@ -302,7 +302,7 @@ static int convert(const json_t *json, unsigned depth, struct value *ret_value,
 		*ret_value = value_double(json_real_value(json));
 		return 0;
 	case JSON_STRING:
-		return value_copy(VALUE_TEXT, json_string_value(json),
+		return value_copy(AIOEVT_TEXT, json_string_value(json),
 				  json_string_length(json), ret_value);
 	case JSON_OBJECT:
 		if (is_tagged(object))
@@ -316,7 +316,7 @@ static int convert(const json_t *json, unsigned depth, struct value *ret_value,
 	return -EINVAL;
 }
 
-int json_read(const char *text, size_t len, unsigned depth, struct value *ret_value,
+int json_read(const char *text, size_t len, unsigned depth, struct aioevt_value *ret_value,
 	      struct json_error *ret_error)
 {
 	json_t *json = NULL;

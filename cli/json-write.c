@@ -28,13 +28,13 @@ int json_write_text(FILE *out, const char *text, size_t len)
 	return 0;
 }
 
-static void write_number(FILE *out, const struct value *value)
+static void write_number(FILE *out, const struct aioevt_value *value)
 {
 	char buf[NUMBER_MAX];
 
-	if (value->type == VALUE_DOUBLE && isnan(value->real)) {
+	if (value->type == AIOEVT_DOUBLE && isnan(value->real)) {
 		fputs("{\"$float\":\"NaN\"}", out);
-	} else if (value->type == VALUE_DOUBLE && isinf(value->real)) {
+	} else if (value->type == AIOEVT_DOUBLE && isinf(value->real)) {
 		fprintf(out, "{\"$float\":\"%sInfinity\"}", value->real < 0 ? "-" : "");
 	} else {
 		number_print(value, buf);
@@ -42,14 +42,14 @@ static void write_number(FILE *out, const struct value *value)
 	}
 }
 
-static void write_bytes(FILE *out, const struct value *value)
+static void write_bytes(FILE *out, const struct aioevt_value *value)
 {
 	fputs("{\"$bytes\":\"", out);
 	base64_write(out, value->string, value->n);
 	fputs("\"}", out);
 }
 
-static int write_list(FILE *out, const struct value *list)
+static int write_list(FILE *out, const struct aioevt_value *list)
 {
 	size_t i;
 	int err;
@@ -67,7 +67,7 @@ static int write_list(FILE *out, const struct value *list)
 }
 
 /* A key that would be taken for a tag: {"$bytes":1} is written {"$$bytes":1}. */
-static int write_only_key(FILE *out, const struct value *key)
+static int write_only_key(FILE *out, const struct aioevt_value *key)
 {
 	char buf[256];
 	char *text = buf;
@@ -88,9 +88,9 @@ static int write_only_key(FILE *out, const struct value *key)
 	return err;
 }
 
-static int write_map(FILE *out, const struct value *map)
+static int write_map(FILE *out, const struct aioevt_value *map)
 {
-	const struct value_member *m;
+	const struct aioevt_member *m;
 	size_t i;
 	int err;
 
@@ -112,28 +112,28 @@ static int write_map(FILE *out, const struct value *map)
 	return 0;
 }
 
-int json_write(FILE *out, const struct value *value)
+int json_write(FILE *out, const struct aioevt_value *value)
 {
 	switch (value->type) {
-	case VALUE_NULL:
+	case AIOEVT_NULL:
 		fputs("null", out);
 		return 0;
-	case VALUE_BOOL:
+	case AIOEVT_BOOL:
 		fputs(value->boolean ? "true" : "false", out);
 		return 0;
-	case VALUE_INT:
-	case VALUE_UINT:
-	case VALUE_DOUBLE:
+	case AIOEVT_INT:
+	case AIOEVT_UINT:
+	case AIOEVT_DOUBLE:
 		write_number(out, value);
 		return 0;
-	case VALUE_TEXT:
+	case AIOEVT_TEXT:
 		return json_write_text(out, value->string, value->n);
-	case VALUE_BYTES:
+	case AIOEVT_BYTES:
 		write_bytes(out, value);
 		return 0;
-	case VALUE_LIST:
+	case AIOEVT_LIST:
 		return write_list(out, value);
-	case VALUE_MAP:
+	case AIOEVT_MAP:
 		return write_map(out, value);
 	}
 	return -EINVAL;

@@ -28,7 +28,7 @@ struct json_error {
  * Read one value, nested @depth deep at most. Returns 0, -EINVAL with the reason in
  * *ret_error, or -ENOMEM.
  */
-int json_read(const char *text, size_t len, unsigned depth, struct value *ret_value,
+int json_read(const char *text, size_t len, unsigned depth, struct aioevt_value *ret_value,
 	      struct json_error *ret_error);
 
 /*
@@ -39,7 +39,7 @@ int json_read_data(const char *text, size_t len, struct data *ret_data,
 		   struct json_error *ret_error);
 
 /* Write a value on one line. Returns 0 or -ENOMEM; ferror() tells about @out. */
-int json_write(FILE *out, const struct value *value);
+int json_write(FILE *out, const struct aioevt_value *value);
 
 /* Write a text as it is in JSON, with its quotes. */
 int json_write_text(FILE *out, const char *text, size_t len);

@@ -76,11 +76,11 @@ void number_print_double(double real, char *buf)
 		sprintf(buf, "%c.%se%d", digits[0], digits + 1, exponent);
 }
 
-void number_print(const struct value *value, char *buf)
+void number_print(const struct aioevt_value *value, char *buf)
 {
-	if (value->type == VALUE_DOUBLE)
+	if (value->type == AIOEVT_DOUBLE)
 		number_print_double(value->real, buf);
-	else if (value->type == VALUE_UINT)
+	else if (value->type == AIOEVT_UINT)
 		sprintf(buf, "%" PRIu64, value->natural);
 	else
 		sprintf(buf, "%" PRId64, value->integer);
@@ -104,7 +104,7 @@ static bool is_integer(const char *text, size_t len)
 	return text[first] != '0' || len == 1;
 }
 
-int number_parse_integer(const char *text, size_t len, struct value *ret_value)
+int number_parse_integer(const char *text, size_t len, struct aioevt_value *ret_value)
 {
 	uint64_t natural = 0;
 	bool minus;
@@ -136,7 +136,7 @@ static bool is_decimal(const char *text, size_t len)
 	return true;
 }
 
-int number_parse(const char *text, size_t len, struct value *ret_value)
+int number_parse(const char *text, size_t len, struct aioevt_value *ret_value)
 {
 	char typed[NUMBER_MAX], printed[NUMBER_MAX];
 	double real;

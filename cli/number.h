@@ -14,19 +14,19 @@
  */
 void number_print_double(double real, char *buf);
 
-/* Print a VALUE_INT, a VALUE_UINT or a finite VALUE_DOUBLE. */
-void number_print(const struct value *value, char *buf);
+/* Print a AIOEVT_INT, a AIOEVT_UINT or a finite AIOEVT_DOUBLE. */
+void number_print(const struct aioevt_value *value, char *buf);
 
 /*
  * Parse an integer without leading zeros or "+". Returns 0, -EINVAL if it is not of that
  * form (so is -0), or -ERANGE if it is not from -2^63 to 2^64-1.
  */
-int number_parse_integer(const char *text, size_t len, struct value *ret_value);
+int number_parse_integer(const char *text, size_t len, struct aioevt_value *ret_value);
 
 /*
  * Parse an integer, or a decimal fraction (digits, one point, digits) that
  * number_print_double() prints in exactly this form. Returns 0 or -EINVAL.
  */
-int number_parse(const char *text, size_t len, struct value *ret_value);
+int number_parse(const char *text, size_t len, struct aioevt_value *ret_value);
 
 #endif

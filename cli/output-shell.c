@@ -25,7 +25,7 @@ static void print_quoted(FILE *out, const char *text, size_t len)
 	fputc('\'', out);
 }
 
-static int print_json(FILE *out, const struct value *value)
+static int print_json(FILE *out, const struct aioevt_value *value)
 {
 	char *text = NULL;
 	size_t len;
@@ -44,17 +44,17 @@ static int print_json(FILE *out, const struct value *value)
 	return err;
 }
 
-static bool is_string(const struct value *value)
+static bool is_string(const struct aioevt_value *value)
 {
-	return value->type == VALUE_TEXT || value->type == VALUE_BYTES;
+	return value->type == AIOEVT_TEXT || value->type == AIOEVT_BYTES;
 }
 
-static bool has_nul(const struct value *value)
+static bool has_nul(const struct aioevt_value *value)
 {
 	return is_string(value) && value->n && memchr(value->string, '\0', value->n);
 }
 
-static int print_value(FILE *out, const struct value *value)
+static int print_value(FILE *out, const struct aioevt_value *value)
 {
 	if (!is_string(value) || has_nul(value))
 		return print_json(out, value);
@@ -67,7 +67,7 @@ static int print_value(FILE *out, const struct value *value)
  * AIOEVT_KX_ with "_" and two hexadecimal digits for every byte, "_" too, that is no
  * letter or digit. So no two keys have one variable.
  */
-static void print_variable(FILE *out, const struct value *key)
+static void print_variable(FILE *out, const struct aioevt_value *key)
 {
 	size_t i;
 	bool plain = true;
@@ -83,7 +83,7 @@ static void print_variable(FILE *out, const struct value *key)
 	}
 }
 
-static int print_args(FILE *out, const struct value *args)
+static int print_args(FILE *out, const struct aioevt_value *args)
 {
 	size_t i;
 	int err;
@@ -99,7 +99,7 @@ static int print_args(FILE *out, const struct value *args)
 	return 0;
 }
 
-static int print_kwargs(FILE *out, const struct value *kwargs)
+static int print_kwargs(FILE *out, const struct aioevt_value *kwargs)
 {
 	size_t i;
 	int err;

@@ -6,11 +6,11 @@
 
 #include "json.h"
 
-static int print_value(FILE *out, const struct value *value)
+static int print_value(FILE *out, const struct aioevt_value *value)
 {
 	int err = 0;
 
-	if (value->type == VALUE_TEXT || value->type == VALUE_BYTES)
+	if (value->type == AIOEVT_TEXT || value->type == AIOEVT_BYTES)
 		fwrite(value->string, 1, value->n, out);
 	else
 		err = json_write(out, value);
@@ -20,7 +20,7 @@ static int print_value(FILE *out, const struct value *value)
 
 int output_plain(FILE *out, const struct data *data)
 {
-	const struct value_member *m = data->kwargs.members;
+	const struct aioevt_member *m = data->kwargs.members;
 	size_t i;
 	int err;
 

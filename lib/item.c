@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading is strict by one rule: the head that was read is encoded again, and must come
- * out as the bytes that were there. So whatever is accepted is the shortest form.
+ * Reading is strict by one rule: the head that was read is encoded again, and must come out as
+ * the bytes that were there. So whatever is accepted is the shortest form. (A head of one byte
+ * is: item.h.)
  */
 #include "item.h"
 
@@ -13,7 +14,6 @@
 #include <cbor/encoding.h>
 #include <cbor/streaming.h>
 
-#include "utf8.h"
 
 /*
  * The half-precision form of @real, if it has one. Not cbor_encode_half(), which loses
@@ -73,26 +73,26 @@ static size_t encode_integer(int64_t integer, unsigned char *buf)
 	return cbor_encode_uint((uint64_t)integer, buf, ITEM_HEAD_MAX);
 }
 
-size_t item_write_head(const struct value *value, unsigned char *buf)
+size_t item_write_long_head(const struct aioevt_value *value, unsigned char *buf)
 {
 	switch (value->type) {
-	case VALUE_NULL:
+	case AIOEVT_NULL:
 		return cbor_encode_null(buf, ITEM_HEAD_MAX);
-	case VALUE_BOOL:
+	case AIOEVT_BOOL:
 		return cbor_encode_bool(value->boolean, buf, ITEM_HEAD_MAX);
-	case VALUE_INT:
+	case AIOEVT_INT:
 		return encode_integer(value->integer, buf);
-	case VALUE_UINT:
+	case AIOEVT_UINT:
 		return cbor_encode_uint(value->natural, buf, ITEM_HEAD_MAX);
-	case VALUE_DOUBLE:
+	case AIOEVT_DOUBLE:
 		return encode_double(value->real, buf);
-	case VALUE_TEXT:
+	case AIOEVT_TEXT:
 		return cbor_encode_string_start(value->n, buf, ITEM_HEAD_MAX);
-	case VALUE_BYTES:
+	case AIOEVT_BYTES:
 		return cbor_encode_bytestring_start(value->n, buf, ITEM_HEAD_MAX);
-	case VALUE_LIST:
+	case AIOEVT_LIST:
 		return cbor_encode_array_start(value->n, buf, ITEM_HEAD_MAX);
-	case VALUE_MAP:
+	case AIOEVT_MAP:
 		return cbor_encode_map_start(value->n, buf, ITEM_HEAD_MAX);
 	}
 	return 0;
@@ -175,22 +175,22 @@ static void on_bool(void *ctx, bool boolean)
 
 static void on_text(void *ctx, cbor_data string, size_t n)
 {
-	((struct item_reader *)ctx)->item = value_borrow(VALUE_TEXT, string, n);
+	((struct item_reader *)ctx)->item = value_borrow(AIOEVT_TEXT, string, n);
 }
 
 static void on_bytes(void *ctx, cbor_data string, size_t n)
 {
-	((struct item_reader *)ctx)->item = value_borrow(VALUE_BYTES, string, n);
+	((struct item_reader *)ctx)->item = value_borrow(AIOEVT_BYTES, string, n);
 }
 
 static void on_list(void *ctx, size_t n)
 {
-	((struct item_reader *)ctx)->item = (struct value){ .type = VALUE_LIST, .n = n };
+	((struct item_reader *)ctx)->item = (struct aioevt_value){ .type = AIOEVT_LIST, .n = n };
 }
 
 static void on_map(void *ctx, size_t n)
 {
-	((struct item_reader *)ctx)->item = (struct value){ .type = VALUE_MAP, .n = n };
+	((struct item_reader *)ctx)->item = (struct aioevt_value){ .type = AIOEVT_MAP, .n = n };
 }
 
 static const struct cbor_callbacks callbacks = {
@@ -208,9 +208,9 @@ static const struct cbor_callbacks callbacks = {
 };
 
 /* Bytes of @item that follow its head and were read with it. */
-static size_t body_size(const struct value *item)
+static size_t body_size(const struct aioevt_value *item)
 {
-	return item->type == VALUE_TEXT || item->type == VALUE_BYTES ? item->n : 0;
+	return item->type == AIOEVT_TEXT || item->type == AIOEVT_BYTES ? item->n : 0;
 }
 
 /* Whether the item just read, of @n_read bytes, is what the encoder writes for it. */
@@ -219,11 +219,11 @@ static bool is_shortest(const struct item_reader *d, size_t n_read)
 	unsigned char head[ITEM_HEAD_MAX];
 	size_t n;
 
-	n = item_write_head(&d->item, head);
+	n = item_write_long_head(&d->item, head);
 	return n + body_size(&d->item) == n_read && !memcmp(head, d->pos, n);
 }
 
-int item_read(struct item_reader *d)
+int item_read_long(struct item_reader *d, struct aioevt_value *ret_item)
 {
 	struct cbor_decoder_result result;
 
@@ -233,9 +233,10 @@ int item_read(struct item_reader *d)
 		return -EBADMSG;
 	if (!is_shortest(d, result.read))
 		return -EBADMSG;
-	if (d->item.type == VALUE_TEXT && !utf8_valid(d->item.string, d->item.n))
+	if (d->item.type == AIOEVT_TEXT && !utf8_valid(d->item.string, d->item.n))
 		return -EBADMSG;
 
+	*ret_item = d->item;
 	d->pos += result.read;
 	return 0;
 }

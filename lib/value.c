@@ -5,22 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-int value_copy(enum value_type type, const void *string, size_t len,
-	       struct value *ret_value)
+#include "arena.h"
+#include "utf8.h"
+
+int value_copy(enum aioevt_type type, const void *string, size_t len,
+	       struct aioevt_value *ret_value)
 {
 	char *copy;
 
-	copy = malloc(len ? len : 1);
+	if (len == SIZE_MAX)
+		return -ENOMEM;
+	copy = malloc(len + 1);
 	if (!copy)
 		return -ENOMEM;
 	if (len)
 		memcpy(copy, string, len);
+	copy[len] = '\0';
 
 	*ret_value = value_take(type, copy, len);
 	return 0;
 }
 
-static void deinit_list(struct value *list)
+static void deinit_list(struct aioevt_value *list)
 {
 	size_t i;
 
@@ -29,7 +35,7 @@ static void deinit_list(struct value *list)
 	free(list->items);
 }
 
-static void deinit_map(struct value *map)
+static void deinit_map(struct aioevt_value *map)
 {
 	size_t i;
 
@@ -40,72 +46,72 @@ static void deinit_map(struct value *map)
 	free(map->members);
 }
 
-void value_deinit(struct value *value)
+void value_deinit(struct aioevt_value *value)
 {
-	if (value->type == VALUE_LIST)
+	if (value->type == AIOEVT_LIST && value->room)
 		deinit_list(value);
-	else if (value->type == VALUE_MAP)
+	else if (value->type == AIOEVT_MAP && value->room)
 		deinit_map(value);
-	else if (value->owned)
+	else if (value->is_owned)
 		free((void *)(uintptr_t)value->string);
 	*value = value_null();
 }
 
 /* Double the room at *@ptr, which holds things of @size bytes. */
-static int grow(void **ptr, uint32_t *cap, size_t size)
+static int grow(void **ptr, uint32_t *room, size_t size)
 {
-	uint32_t new_cap = *cap ? *cap * 2 : 8;
+	uint32_t new_room = *room ? *room * 2 : 8;
 	void *new_ptr;
 
-	if (new_cap <= *cap)
+	if (new_room <= *room)
 		return -ENOMEM;
-	new_ptr = reallocarray(*ptr, new_cap, size);
+	new_ptr = reallocarray(*ptr, new_room, size);
 	if (!new_ptr)
 		return -ENOMEM;
 
 	*ptr = new_ptr;
-	*cap = new_cap;
+	*room = new_room;
 	return 0;
 }
 
-int value_list_add(struct value *list, struct value *item)
+int value_list_add(struct aioevt_value *list, struct aioevt_value *item)
 {
 	void *items = list->items;
-	uint32_t cap = list->cap;
+	uint32_t room = list->room;
 	int err;
 
-	if (list->n == cap) {
-		err = grow(&items, &cap, sizeof(*list->items));
+	if (list->n == room) {
+		err = grow(&items, &room, sizeof(*list->items));
 		if (err < 0)
 			return err;
 		list->items = items;
-		list->cap = cap;
+		list->room = room;
 	}
 	list->items[list->n++] = *item;
 	*item = value_null();
 	return 0;
 }
 
-int value_map_add(struct value *map, struct value *key, struct value *value)
+int value_map_add(struct aioevt_value *map, struct aioevt_value *key, struct aioevt_value *value)
 {
 	void *members = map->members;
-	uint32_t cap = map->cap;
+	uint32_t room = map->room;
 	int err;
 
-	if (map->n == cap) {
-		err = grow(&members, &cap, sizeof(*map->members));
+	if (map->n == room) {
+		err = grow(&members, &room, sizeof(*map->members));
 		if (err < 0)
 			return err;
 		map->members = members;
-		map->cap = cap;
+		map->room = room;
 	}
-	map->members[map->n++] = (struct value_member){ *key, *value };
+	map->members[map->n++] = (struct aioevt_member){ *key, *value };
 	*key = value_null();
 	*value = value_null();
 	return 0;
 }
 
-int value_compare_keys(const struct value *a, const struct value *b)
+int value_compare_keys(const struct aioevt_value *a, const struct aioevt_value *b)
 {
 	if (a->n != b->n)
 		return a->n < b->n ? -1 : 1;
@@ -114,13 +120,13 @@ int value_compare_keys(const struct value *a, const struct value *b)
 
 static int compare_members(const void *a, const void *b)
 {
-	const struct value_member *left = a, *right = b;
+	const struct aioevt_member *left = a, *right = b;
 
 	return value_compare_keys(&left->key, &right->key);
 }
 
 /* The first member that does not sort after the one before it, or n. */
-static size_t first_unsorted(const struct value *map)
+static size_t first_unsorted(const struct aioevt_value *map)
 {
 	size_t i;
 
@@ -130,7 +136,7 @@ static size_t first_unsorted(const struct value *map)
 	return map->n;
 }
 
-int value_map_sort(struct value *map, size_t *ret_duplicate)
+int value_map_sort(struct aioevt_value *map, size_t *ret_duplicate)
 {
 	size_t i;
 
@@ -147,16 +153,158 @@ int value_map_sort(struct value *map, size_t *ret_duplicate)
 	return -EEXIST;
 }
 
-struct value *value_map_find(const struct value *map, const char *key, size_t len)
+/* Move the last member to its place among the others, which are in order. */
+static void sink_last(struct aioevt_value *map)
 {
-	struct value_member wanted = { .key = value_borrow(VALUE_TEXT, key, len) };
-	struct value_member *found;
+	struct aioevt_member last = map->members[map->n - 1];
+	size_t i;
+
+	for (i = map->n - 1; i && compare_members(&map->members[i - 1], &last) > 0; i--)
+		map->members[i] = map->members[i - 1];
+	map->members[i] = last;
+}
+
+struct aioevt_value *value_map_find(const struct aioevt_value *map, const char *key, size_t len)
+{
+	struct aioevt_member wanted = { .key = value_borrow(AIOEVT_TEXT, key, len) };
+	struct aioevt_member *found;
 
 	if (!map->n)
 		return NULL;
 	found = bsearch(&wanted, map->members, map->n, sizeof(*map->members),
 			compare_members);
 	return found ? &found->value : NULL;
+}
+
+int value_map_set(struct aioevt_value *map, struct aioevt_value *key, struct aioevt_value *value)
+{
+	struct aioevt_value *found;
+	int err;
+
+	found = value_map_find(map, key->string, key->n);
+	if (found) {
+		value_deinit(found);
+		value_deinit(key);
+		*found = *value;
+		*value = value_null();
+		return 0;
+	}
+	err = value_map_add(map, key, value);
+	if (err < 0)
+		return err;
+	sink_last(map);
+	return 0;
+}
+
+bool value_map_unset(struct aioevt_value *map, const char *key, size_t len)
+{
+	struct aioevt_value *found = value_map_find(map, key, len);
+	struct aioevt_member *m;
+
+	if (!found)
+		return false;
+	m = (struct aioevt_member *)(found - 1);
+	value_deinit(&m->key);
+	value_deinit(&m->value);
+	map->n--;
+	memmove(m, m + 1, (size_t)(map->members + map->n - m) * sizeof(*m));
+	return true;
+}
+
+static int clone_list(const struct aioevt_value *src, unsigned depth, struct aioevt_value *list)
+{
+	_cleanup_(value_deinit) struct aioevt_value item = value_null();
+	size_t i;
+	int err;
+
+	for (i = 0; i < src->n; i++) {
+		err = value_clone(&src->items[i], depth + 1, &item);
+		if (err < 0)
+			return err;
+		err = value_list_add(list, &item);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static int clone_map(const struct aioevt_value *src, unsigned depth, struct aioevt_value *map)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < src->n; i++) {
+		err = value_map_clone(map, &src->members[i].key, &src->members[i].value, depth);
+		if (err < 0)
+			return err;
+	}
+	return value_map_sort(map, NULL);
+}
+
+int value_map_clone(struct aioevt_value *map, const struct aioevt_value *key,
+		    const struct aioevt_value *value, unsigned depth)
+{
+	_cleanup_(value_deinit) struct aioevt_value k = value_null(), v = value_null();
+	int err;
+
+	if (key->type != AIOEVT_TEXT)
+		return -EINVAL;
+	err = value_clone(key, depth + 1, &k);
+	if (err < 0)
+		return err;
+	err = value_clone(value, depth + 1, &v);
+	if (err < 0)
+		return err;
+	return value_map_add(map, &k, &v);
+}
+
+static int clone_container(const struct aioevt_value *src, unsigned depth,
+			   struct aioevt_value *ret_value)
+{
+	_cleanup_(value_deinit) struct aioevt_value copy = { .type = src->type };
+	int err;
+
+	if (depth > VALUE_DEPTH_MAX)
+		return -E2BIG;
+	err = src->type == AIOEVT_LIST ? clone_list(src, depth, &copy) :
+					 clone_map(src, depth, &copy);
+	if (err < 0)
+		return err;
+
+	*ret_value = copy;
+	copy = value_null();
+	return 0;
+}
+
+int value_clone(const struct aioevt_value *src, unsigned depth, struct aioevt_value *ret_value)
+{
+	switch (src->type) {
+	case AIOEVT_NULL:
+		*ret_value = value_null();
+		return 0;
+	case AIOEVT_BOOL:
+		*ret_value = value_bool(src->boolean);
+		return 0;
+	case AIOEVT_INT:
+		*ret_value = value_int(src->integer);
+		return 0;
+	case AIOEVT_UINT:
+		*ret_value = value_uint(src->natural);
+		return 0;
+	case AIOEVT_DOUBLE:
+		*ret_value = value_double(src->real);
+		return 0;
+	case AIOEVT_TEXT:
+		if (!utf8_valid(src->string, src->n))
+			return -EILSEQ;
+		/* fall through */
+	case AIOEVT_BYTES:
+		return value_copy(src->type, src->string, src->n, ret_value);
+	case AIOEVT_LIST:
+	case AIOEVT_MAP:
+		return clone_container(src, depth, ret_value);
+	}
+	return -EINVAL;
 }
 
 static bool equal_doubles(double a, double b)
@@ -166,7 +314,7 @@ static bool equal_doubles(double a, double b)
 	return memcmp(&a, &b, sizeof(a)) == 0;
 }
 
-static bool equal_lists(const struct value *a, const struct value *b)
+static bool equal_lists(const struct aioevt_value *a, const struct aioevt_value *b)
 {
 	size_t i;
 
@@ -176,7 +324,7 @@ static bool equal_lists(const struct value *a, const struct value *b)
 	return true;
 }
 
-static bool equal_maps(const struct value *a, const struct value *b)
+static bool equal_maps(const struct aioevt_value *a, const struct aioevt_value *b)
 {
 	size_t i;
 
@@ -189,28 +337,28 @@ static bool equal_maps(const struct value *a, const struct value *b)
 	return true;
 }
 
-bool value_equal(const struct value *a, const struct value *b)
+bool value_equal(const struct aioevt_value *a, const struct aioevt_value *b)
 {
 	if (a->type != b->type)
 		return false;
 
 	switch (a->type) {
-	case VALUE_NULL:
+	case AIOEVT_NULL:
 		return true;
-	case VALUE_BOOL:
+	case AIOEVT_BOOL:
 		return a->boolean == b->boolean;
-	case VALUE_INT:
+	case AIOEVT_INT:
 		return a->integer == b->integer;
-	case VALUE_UINT:
+	case AIOEVT_UINT:
 		return a->natural == b->natural;
-	case VALUE_DOUBLE:
+	case AIOEVT_DOUBLE:
 		return equal_doubles(a->real, b->real);
-	case VALUE_TEXT:
-	case VALUE_BYTES:
+	case AIOEVT_TEXT:
+	case AIOEVT_BYTES:
 		return value_compare_keys(a, b) == 0;
-	case VALUE_LIST:
+	case AIOEVT_LIST:
 		return a->n == b->n && equal_lists(a, b);
-	case VALUE_MAP:
+	case AIOEVT_MAP:
 		return a->n == b->n && equal_maps(a, b);
 	}
 	return false;
@@ -227,6 +375,8 @@ void data_deinit(struct data *data)
 {
 	value_deinit(&data->args);
 	value_deinit(&data->kwargs);
+	if (data->backing)
+		arena_deinit(data->backing);
 	free(data->backing);
 	data_init(data);
 }

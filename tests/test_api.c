@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The shared library alone: every exported function, from a program that has only the headers. */
 
+#include "aioevt.h"
 #include "bus.h"
 
 #include <dlfcn.h>
@@ -25,7 +26,17 @@
 #ifdef ENGINE_ALONE
 #define LIB_FUNCTIONS(F)
 #else
-#define LIB_FUNCTIONS(F)
+#define LIB_FUNCTIONS(F) \
+	F(aioevt_bool) F(aioevt_bytes) F(aioevt_data_add) F(aioevt_data_arg) \
+	F(aioevt_data_copy) F(aioevt_data_equal) F(aioevt_data_event) \
+	F(aioevt_data_kwarg) F(aioevt_data_member) F(aioevt_data_missed) \
+	F(aioevt_data_n_args) F(aioevt_data_n_kwargs) F(aioevt_data_new) \
+	F(aioevt_data_payload) F(aioevt_data_ref) F(aioevt_data_seq) F(aioevt_data_set) \
+	F(aioevt_data_time) F(aioevt_data_unref) F(aioevt_data_unset) F(aioevt_double) \
+	F(aioevt_get_bool) F(aioevt_get_bytes) F(aioevt_get_double) F(aioevt_get_int) \
+	F(aioevt_get_text) F(aioevt_get_uint) F(aioevt_in_ms) F(aioevt_in_ns) \
+	F(aioevt_int) F(aioevt_list) F(aioevt_map) F(aioevt_null) F(aioevt_strerror) \
+	F(aioevt_text) F(aioevt_text_n) F(aioevt_uint)
 #endif
 
 static const struct {

@@ -11,7 +11,7 @@
 
 #define DEPTH VALUE_DEPTH_ARG
 
-static char *write_json(const struct value *value)
+static char *write_json(const struct aioevt_value *value)
 {
 	char *text = NULL;
 	size_t len;
@@ -26,9 +26,9 @@ static char *write_json(const struct value *value)
 }
 
 /* @json reads, is written as @expected, and that reads as the same value. */
-static void check_json(const char *json, const char *expected, enum value_type type)
+static void check_json(const char *json, const char *expected, enum aioevt_type type)
 {
-	_cleanup_(value_deinit) struct value value = value_null(), back = value_null();
+	_cleanup_(value_deinit) struct aioevt_value value = value_null(), back = value_null();
 	struct json_error error = { "" };
 	char *text;
 
@@ -45,7 +45,7 @@ static void check_json(const char *json, const char *expected, enum value_type t
 static void check_refused(const char *json)
 {
 	struct json_error error = { "" };
-	struct value value;
+	struct aioevt_value value;
 	int err;
 
 	err = json_read(json, strlen(json), DEPTH, &value, &error);
@@ -57,66 +57,66 @@ static void check_refused(const char *json)
 
 static void test_scalars(void)
 {
-	check_json("null", "null", VALUE_NULL);
-	check_json(" true ", "true", VALUE_BOOL);
-	check_json("0", "0", VALUE_INT);
-	check_json("-9223372036854775808", "-9223372036854775808", VALUE_INT);
-	check_json("9223372036854775807", "9223372036854775807", VALUE_INT);
-	check_json("9223372036854775808", "9223372036854775808", VALUE_UINT);
-	check_json("18446744073709551615", "18446744073709551615", VALUE_UINT);
+	check_json("null", "null", AIOEVT_NULL);
+	check_json(" true ", "true", AIOEVT_BOOL);
+	check_json("0", "0", AIOEVT_INT);
+	check_json("-9223372036854775808", "-9223372036854775808", AIOEVT_INT);
+	check_json("9223372036854775807", "9223372036854775807", AIOEVT_INT);
+	check_json("9223372036854775808", "9223372036854775808", AIOEVT_UINT);
+	check_json("18446744073709551615", "18446744073709551615", AIOEVT_UINT);
 	check_json("{\"$int\":\"18446744073709551615\"}", "18446744073709551615",
-		   VALUE_UINT);
-	check_json("{\"$int\":\"-1\"}", "-1", VALUE_INT);
-	check_json("1.0", "1.0", VALUE_DOUBLE);
-	check_json("-0.0", "-0.0", VALUE_DOUBLE);
-	check_json("1e2", "100.0", VALUE_DOUBLE);
-	check_json("1E300", "1e300", VALUE_DOUBLE);
-	check_json("5e-324", "5e-324", VALUE_DOUBLE);
-	check_json("12345678901234567890.0", "1.2345678901234567e19", VALUE_DOUBLE);
-	check_json("{\"$float\":\"NaN\"}", "{\"$float\":\"NaN\"}", VALUE_DOUBLE);
+		   AIOEVT_UINT);
+	check_json("{\"$int\":\"-1\"}", "-1", AIOEVT_INT);
+	check_json("1.0", "1.0", AIOEVT_DOUBLE);
+	check_json("-0.0", "-0.0", AIOEVT_DOUBLE);
+	check_json("1e2", "100.0", AIOEVT_DOUBLE);
+	check_json("1E300", "1e300", AIOEVT_DOUBLE);
+	check_json("5e-324", "5e-324", AIOEVT_DOUBLE);
+	check_json("12345678901234567890.0", "1.2345678901234567e19", AIOEVT_DOUBLE);
+	check_json("{\"$float\":\"NaN\"}", "{\"$float\":\"NaN\"}", AIOEVT_DOUBLE);
 	check_json("{\"$float\":\"-Infinity\"}", "{\"$float\":\"-Infinity\"}",
-		   VALUE_DOUBLE);
-	check_json("{\"$float\":\"Infinity\"}", "{\"$float\":\"Infinity\"}", VALUE_DOUBLE);
+		   AIOEVT_DOUBLE);
+	check_json("{\"$float\":\"Infinity\"}", "{\"$float\":\"Infinity\"}", AIOEVT_DOUBLE);
 }
 
 static void test_strings(void)
 {
-	check_json("\"\"", "\"\"", VALUE_TEXT);
+	check_json("\"\"", "\"\"", AIOEVT_TEXT);
 	check_json("\"a\\u0000b\\n\\\"\\\\/\xc3\xa4\"",
-		   "\"a\\u0000b\\n\\\"\\\\/\xc3\xa4\"", VALUE_TEXT);
-	check_json("\"18446744073709551616\"", "\"18446744073709551616\"", VALUE_TEXT);
+		   "\"a\\u0000b\\n\\\"\\\\/\xc3\xa4\"", AIOEVT_TEXT);
+	check_json("\"18446744073709551616\"", "\"18446744073709551616\"", AIOEVT_TEXT);
 	check_json("\"\\\"18446744073709551616\"", "\"\\\"18446744073709551616\"",
-		   VALUE_TEXT);
-	check_json("{\"$bytes\":\"\"}", "{\"$bytes\":\"\"}", VALUE_BYTES);
-	check_json("{\"$bytes\":\"/w==\"}", "{\"$bytes\":\"/w==\"}", VALUE_BYTES);
-	check_json("{\"$bytes\":\"AP8=\"}", "{\"$bytes\":\"AP8=\"}", VALUE_BYTES);
-	check_json("{\"$bytes\":\"AP8A\"}", "{\"$bytes\":\"AP8A\"}", VALUE_BYTES);
+		   AIOEVT_TEXT);
+	check_json("{\"$bytes\":\"\"}", "{\"$bytes\":\"\"}", AIOEVT_BYTES);
+	check_json("{\"$bytes\":\"/w==\"}", "{\"$bytes\":\"/w==\"}", AIOEVT_BYTES);
+	check_json("{\"$bytes\":\"AP8=\"}", "{\"$bytes\":\"AP8=\"}", AIOEVT_BYTES);
+	check_json("{\"$bytes\":\"AP8A\"}", "{\"$bytes\":\"AP8A\"}", AIOEVT_BYTES);
 }
 
 static void test_containers(void)
 {
-	check_json("[]", "[]", VALUE_LIST);
-	check_json("{}", "{}", VALUE_MAP);
+	check_json("[]", "[]", AIOEVT_LIST);
+	check_json("{}", "{}", AIOEVT_MAP);
 	check_json("[1,[18446744073709551615,{\"b\":1,\"a\":9223372036854775808}]]",
 		   "[1,[18446744073709551615,{\"a\":9223372036854775808,\"b\":1}]]",
-		   VALUE_LIST);
-	check_json("{\"$$bytes\":\"\"}", "{\"$$bytes\":\"\"}", VALUE_MAP);
-	check_json("{\"$$$x\":1}", "{\"$$$x\":1}", VALUE_MAP);
-	check_json("{\"$$\":{\"$$\":null}}", "{\"$$\":{\"$$\":null}}", VALUE_MAP);
-	check_json("{\"$bytes\":1,\"x\":2}", "{\"x\":2,\"$bytes\":1}", VALUE_MAP);
+		   AIOEVT_LIST);
+	check_json("{\"$$bytes\":\"\"}", "{\"$$bytes\":\"\"}", AIOEVT_MAP);
+	check_json("{\"$$$x\":1}", "{\"$$$x\":1}", AIOEVT_MAP);
+	check_json("{\"$$\":{\"$$\":null}}", "{\"$$\":{\"$$\":null}}", AIOEVT_MAP);
+	check_json("{\"$bytes\":1,\"x\":2}", "{\"x\":2,\"$bytes\":1}", AIOEVT_MAP);
 	check_json("[[[[[[[[[[[[[[]]]]]]]]]]]]]]", "[[[[[[[[[[[[[[]]]]]]]]]]]]]]",
-		   VALUE_LIST);
+		   AIOEVT_LIST);
 }
 
 static void test_long_key(void)
 {
-	_cleanup_(value_deinit) struct value map = value_map(), back = value_null();
-	struct value key, item = value_null();
+	_cleanup_(value_deinit) struct aioevt_value map = value_map(), back = value_null();
+	struct aioevt_value key, item = value_null();
 	struct json_error error;
 	char name[1000], *text;
 
 	memset(name, '$', sizeof(name));
-	key = value_borrow(VALUE_TEXT, name, sizeof(name));
+	key = value_borrow(AIOEVT_TEXT, name, sizeof(name));
 	check_eq(value_map_add(&map, &key, &item), 0);
 	text = write_json(&map);
 	check_eq(json_read(text, strlen(text), DEPTH, &back, &error), 0);
@@ -217,7 +217,7 @@ static void test_doubles(void)
 
 static void check_number(const char *text, int type)
 {
-	struct value value = value_null();
+	struct aioevt_value value = value_null();
 	char buf[NUMBER_MAX];
 	int err;
 
@@ -244,15 +244,15 @@ static void test_numbers(void)
 	};
 	size_t i;
 
-	check_number("0", VALUE_INT);
-	check_number("5", VALUE_INT);
-	check_number("-5", VALUE_INT);
-	check_number("-9223372036854775808", VALUE_INT);
-	check_number("18446744073709551615", VALUE_UINT);
-	check_number("-2.5", VALUE_DOUBLE);
-	check_number("0.5", VALUE_DOUBLE);
-	check_number("-0.0", VALUE_DOUBLE);
-	check_number("100000.0", VALUE_DOUBLE);
+	check_number("0", AIOEVT_INT);
+	check_number("5", AIOEVT_INT);
+	check_number("-5", AIOEVT_INT);
+	check_number("-9223372036854775808", AIOEVT_INT);
+	check_number("18446744073709551615", AIOEVT_UINT);
+	check_number("-2.5", AIOEVT_DOUBLE);
+	check_number("0.5", AIOEVT_DOUBLE);
+	check_number("-0.0", AIOEVT_DOUBLE);
+	check_number("100000.0", AIOEVT_DOUBLE);
 	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		check_number(texts[i], -1);
 }

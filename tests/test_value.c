@@ -7,27 +7,27 @@
 #include "utf8.h"
 #include "value.h"
 
-static struct value text(const char *string)
+static struct aioevt_value text(const char *string)
 {
-	return value_borrow(VALUE_TEXT, string, strlen(string));
+	return value_borrow(AIOEVT_TEXT, string, strlen(string));
 }
 
 static void test_integers(void)
 {
-	struct value a = value_uint(5), b = value_int(5);
-	struct value big = value_uint(UINT64_MAX), minus = value_int(-1);
+	struct aioevt_value a = value_uint(5), b = value_int(5);
+	struct aioevt_value big = value_uint(UINT64_MAX), minus = value_int(-1);
 
-	check_eq(value_uint(INT64_MAX).type, VALUE_INT);
-	check_eq(value_uint((uint64_t)INT64_MAX + 1).type, VALUE_UINT);
+	check_eq(value_uint(INT64_MAX).type, AIOEVT_INT);
+	check_eq(value_uint((uint64_t)INT64_MAX + 1).type, AIOEVT_UINT);
 	check(value_equal(&a, &b));
 	check(!value_equal(&big, &minus));
 }
 
 static void test_doubles(void)
 {
-	struct value zero = value_double(0.0), minus_zero = value_double(-0.0);
-	struct value nan1 = value_double(NAN), nan2 = value_double(-NAN);
-	struct value one = value_double(1.0), integer = value_int(1);
+	struct aioevt_value zero = value_double(0.0), minus_zero = value_double(-0.0);
+	struct aioevt_value nan1 = value_double(NAN), nan2 = value_double(-NAN);
+	struct aioevt_value one = value_double(1.0), integer = value_int(1);
 
 	check(!value_equal(&zero, &minus_zero));
 	check(value_equal(&nan1, &nan2));
@@ -37,15 +37,15 @@ static void test_doubles(void)
 
 static void test_list(void)
 {
-	_cleanup_(value_deinit) struct value a = value_list(), b = value_list();
-	struct value item;
+	_cleanup_(value_deinit) struct aioevt_value a = value_list(), b = value_list();
+	struct aioevt_value item;
 	int i;
 
 	for (i = 0; i < 1000; i++) {
-		check_eq(value_copy(VALUE_BYTES, &i, sizeof(i), &item), 0);
+		check_eq(value_copy(AIOEVT_BYTES, &i, sizeof(i), &item), 0);
 		check_eq(value_list_add(&a, &item), 0);
-		check_eq(item.type, VALUE_NULL);
-		item = value_borrow(VALUE_BYTES, a.items[i].string, sizeof(i));
+		check_eq(item.type, AIOEVT_NULL);
+		item = value_borrow(AIOEVT_BYTES, a.items[i].string, sizeof(i));
 		check_eq(value_list_add(&b, &item), 0);
 	}
 	check_eq(a.n, 1000);
@@ -55,16 +55,16 @@ static void test_list(void)
 	value_deinit(&b);
 }
 
-static void add(struct value *map, const char *name, int64_t number)
+static void add(struct aioevt_value *map, const char *name, int64_t number)
 {
-	struct value key = text(name), value = value_int(number);
+	struct aioevt_value key = text(name), value = value_int(number);
 
 	check_eq(value_map_add(map, &key, &value), 0);
 }
 
 static void test_map(void)
 {
-	_cleanup_(value_deinit) struct value map = value_map();
+	_cleanup_(value_deinit) struct aioevt_value map = value_map();
 	size_t i = 0;
 
 	check_eq(value_map_sort(&map, &i), 0);

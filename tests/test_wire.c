@@ -25,7 +25,7 @@ static void check_bytes(const struct data *data, const void *expected, size_t si
 }
 
 /* The same for data with the one argument @value, which is taken over. */
-static void check_arg(struct value value, const void *bytes, size_t size)
+static void check_arg(struct aioevt_value value, const void *bytes, size_t size)
 {
 	_cleanup_(data_deinit) struct data data;
 	unsigned char expected[256] = { 0x82, 0x81 };
@@ -46,13 +46,19 @@ static void test_integers(void)
 	check_arg_is(value_int(24), "\x18\x18");
 	check_arg_is(value_int(255), "\x18\xff");
 	check_arg_is(value_int(256), "\x19\x01\x00");
+	check_arg_is(value_int(65535), "\x19\xff\xff");
 	check_arg_is(value_int(65536), "\x1a\x00\x01\x00\x00");
+	check_arg_is(value_int(4294967295), "\x1a\xff\xff\xff\xff");
 	check_arg_is(value_int(4294967296), "\x1b\x00\x00\x00\x01\x00\x00\x00\x00");
 	check_arg_is(value_uint(UINT64_MAX), "\x1b\xff\xff\xff\xff\xff\xff\xff\xff");
 	check_arg_is(value_int(-1), "\x20");
 	check_arg_is(value_int(-24), "\x37");
 	check_arg_is(value_int(-25), "\x38\x18");
+	check_arg_is(value_int(-256), "\x38\xff");
 	check_arg_is(value_int(-257), "\x39\x01\x00");
+	check_arg_is(value_int(-65536), "\x39\xff\xff");
+	check_arg_is(value_int(-65537), "\x3a\x00\x01\x00\x00");
+	check_arg_is(value_int(-4294967297), "\x3b\x00\x00\x00\x01\x00\x00\x00\x00");
 	check_arg_is(value_int(INT64_MIN), "\x3b\x7f\xff\xff\xff\xff\xff\xff\xff");
 }
 
@@ -61,9 +67,9 @@ static void test_scalars(void)
 	check_arg_is(value_null(), "\xf6");
 	check_arg_is(value_bool(false), "\xf4");
 	check_arg_is(value_bool(true), "\xf5");
-	check_arg_is(value_borrow(VALUE_TEXT, "", 0), "\x60");
-	check_arg_is(value_borrow(VALUE_TEXT, "a\0\xc3\xa4", 4), "\x64" "a\0\xc3\xa4");
-	check_arg_is(value_borrow(VALUE_BYTES, "\xff", 1), "\x41\xff");
+	check_arg_is(value_borrow(AIOEVT_TEXT, "", 0), "\x60");
+	check_arg_is(value_borrow(AIOEVT_TEXT, "a\0\xc3\xa4", 4), "\x64" "a\0\xc3\xa4");
+	check_arg_is(value_borrow(AIOEVT_BYTES, "\xff", 1), "\x41\xff");
 }
 
 static void test_doubles(void)
@@ -111,9 +117,9 @@ static void test_halves(void)
 	}
 }
 
-static void add_member(struct value *map, const char *name, struct value value)
+static void add_member(struct aioevt_value *map, const char *name, struct aioevt_value value)
 {
-	struct value key = value_borrow(VALUE_TEXT, name, strlen(name));
+	struct aioevt_value key = value_borrow(AIOEVT_TEXT, name, strlen(name));
 
 	check_eq(value_map_add(map, &key, &value), 0);
 }
@@ -123,7 +129,7 @@ static void test_containers(void)
 	static const char expected[] = "\x82\x82\x01\x82\x80\xa0"
 				       "\xa2\x61" "b\xa1\x60\xf6\x62" "aa\x02";
 	_cleanup_(data_deinit) struct data data;
-	struct value item = value_int(1), list = value_list(), map = value_map();
+	struct aioevt_value item = value_int(1), list = value_list(), map = value_map();
 	size_t n;
 
 	data_init(&data);
@@ -145,7 +151,7 @@ static void test_containers(void)
 static int encode_depth(unsigned depth, void *buf, size_t size, size_t *ret_size)
 {
 	_cleanup_(data_deinit) struct data data;
-	struct value inner = value_list(), outer;
+	struct aioevt_value inner = value_list(), outer;
 
 	data_init(&data);
 	while (--depth) {
@@ -277,7 +283,7 @@ static void test_noise(void)
 static void test_bad_text(void)
 {
 	_cleanup_(data_deinit) struct data data;
-	struct value value = value_borrow(VALUE_TEXT, "\xc3", 1);
+	struct aioevt_value value = value_borrow(AIOEVT_TEXT, "\xc3", 1);
 	size_t n;
 
 	data_init(&data);

@@ -6,10 +6,10 @@
 #include "input.h"
 #include "../../cli/json.h"
 
-static void check_value(const struct value *value)
+static void check_value(const struct aioevt_value *value)
 {
 	struct json_error error;
-	struct value again;
+	struct aioevt_value again;
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	const char *text = (const char *)bytes;
 	struct json_error error;
-	struct value value;
+	struct aioevt_value value;
 	struct data data;
 	int err = -1;
 
