@@ -27,16 +27,29 @@
 #define LIB_FUNCTIONS(F)
 #else
 #define LIB_FUNCTIONS(F) \
-	F(aioevt_bool) F(aioevt_bytes) F(aioevt_data_add) F(aioevt_data_arg) \
-	F(aioevt_data_copy) F(aioevt_data_equal) F(aioevt_data_event) \
-	F(aioevt_data_kwarg) F(aioevt_data_member) F(aioevt_data_missed) \
-	F(aioevt_data_n_args) F(aioevt_data_n_kwargs) F(aioevt_data_new) \
-	F(aioevt_data_payload) F(aioevt_data_ref) F(aioevt_data_seq) F(aioevt_data_set) \
-	F(aioevt_data_time) F(aioevt_data_unref) F(aioevt_data_unset) F(aioevt_double) \
-	F(aioevt_get_bool) F(aioevt_get_bytes) F(aioevt_get_double) F(aioevt_get_int) \
-	F(aioevt_get_text) F(aioevt_get_uint) F(aioevt_in_ms) F(aioevt_in_ns) \
-	F(aioevt_int) F(aioevt_list) F(aioevt_map) F(aioevt_null) F(aioevt_strerror) \
-	F(aioevt_text) F(aioevt_text_n) F(aioevt_uint)
+	F(aioevt_bool) F(aioevt_bytes) F(aioevt_cancel) F(aioevt_close) \
+	F(aioevt_data_add) F(aioevt_data_arg) F(aioevt_data_copy) F(aioevt_data_equal) \
+	F(aioevt_data_event) F(aioevt_data_kwarg) F(aioevt_data_member) \
+	F(aioevt_data_missed) F(aioevt_data_n_args) F(aioevt_data_n_kwargs) \
+	F(aioevt_data_new) F(aioevt_data_payload) F(aioevt_data_ref) F(aioevt_data_seq) \
+	F(aioevt_data_set) F(aioevt_data_time) F(aioevt_data_unref) \
+	F(aioevt_data_unset) F(aioevt_double) F(aioevt_emit) F(aioevt_emit_after) \
+	F(aioevt_emit_data) F(aioevt_emit_wait) F(aioevt_evt_fn) F(aioevt_evt_loop) \
+	F(aioevt_evt_manager) F(aioevt_evt_name) F(aioevt_evt_recurring) \
+	F(aioevt_evt_ref) F(aioevt_evt_status) F(aioevt_evt_unref) \
+	F(aioevt_evt_unregister) F(aioevt_evt_userdata) F(aioevt_get_bool) \
+	F(aioevt_get_bytes) F(aioevt_get_double) F(aioevt_get_int) F(aioevt_get_text) \
+	F(aioevt_get_uint) F(aioevt_in_ms) F(aioevt_in_ns) F(aioevt_int) F(aioevt_last) \
+	F(aioevt_list) F(aioevt_loop_current) F(aioevt_loop_get_events) \
+	F(aioevt_loop_get_fd) F(aioevt_loop_get_timeout) F(aioevt_loop_new) \
+	F(aioevt_loop_process) F(aioevt_loop_ref) F(aioevt_loop_run) \
+	F(aioevt_loop_run_until) F(aioevt_loop_set_spin) F(aioevt_loop_stop) \
+	F(aioevt_loop_unref) F(aioevt_map) F(aioevt_n_listeners) F(aioevt_null) \
+	F(aioevt_on) F(aioevt_open) F(aioevt_raw_close) F(aioevt_raw_emit) \
+	F(aioevt_raw_open) F(aioevt_register) F(aioevt_register_after) \
+	F(aioevt_set_default_loop) F(aioevt_strerror) F(aioevt_text) F(aioevt_text_n) \
+	F(aioevt_uint) F(aioevt_unregister) F(aioevt_unregister_fn) F(aioevt_wait) \
+	F(aioevt_wait_after) F(aioevt_wait_all) F(aioevt_wait_any) F(aioevt_wait_on)
 #endif
 
 static const struct {
