@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AIOEVT_TEST_FOREIGN_H
+#define AIOEVT_TEST_FOREIGN_H
+
+/*
+ * The same for every foreign loop: two threads run two of them, callbacks are registered on each,
+ * a third thread and another process emit; each callback has to run on its loop's thread. Before it is
+ * included, or after, a test has
+ *
+ *	static void foreign_run(struct aioevt_loop *loop);	runs until foreign_stop()
+ *	static void foreign_stop(void);				in a callback
+ *	static void foreign_end(void);				after both have run
+ */
+
+#include "mgr.h"
+
+#define N_EMITS		2000u	/* by each: more than a ring holds */
+
+static void foreign_run(struct aioevt_loop *loop);
+static void foreign_stop(void);
+static void foreign_end(void);
+
+struct side {
+	struct aioevt *mgr;
+	struct aioevt_loop *loop;
+	pthread_t thread;
+	_Atomic unsigned n, n_inside, n_timeouts, is_ready;
+	int64_t last[2];		/* of each emitter */
+};
+
+static void check_thread(const struct side *side)
+{
+	check(pthread_equal(pthread_self(), side->thread));
+	check(aioevt_loop_current(side->mgr) == side->loop);
+}
+
+/* Args: who emits, a number that rises. */
+static void on_record(struct aioevt_evt *evt, struct aioevt_data *data, void *arg)
+{
+	struct side *side = arg;
+	int64_t who = arg_of(data), n;
+
+	(void)evt;
+	check_thread(side);
+	check(who == 0 || who == 1);
+	check_eq(aioevt_get_int(data, 1, NULL, &n), 0);
+	check_eq(n, side->last[who] + 1);
+	side->last[who] = n;
+	side->n++;
+}
+
+static void on_inside(struct aioevt_evt *evt, struct aioevt_data *data, void *arg)
+{
+	struct side *side = arg;
+
+	(void)evt, (void)data;
+	check_thread(side);
+	side->n_inside++;
+}
+
+static void on_timeout(struct aioevt_evt *evt, struct aioevt_data *data, void *arg)
+{
+	struct side *side = arg;
+
+	check_thread(side);
+	check(!data);
+	check_eq(aioevt_evt_status(evt), -ETIMEDOUT);
+	side->n_timeouts++;
+}
+
+/* Registered without a loop, inside of one: it is that one. */
+static void on_ready(struct aioevt_evt *evt, struct aioevt_data *data, void *arg)
+{
+	struct side *side = arg;
+
+	(void)evt, (void)data;
+	check_thread(side);
+	check_eq(aioevt_on(side->mgr, "inside", on_inside, side), 0);
+	check_eq(aioevt_wait_on(side->mgr, "never", aioevt_in_ms(20), on_timeout, side, NULL, NULL),
+		 0);
+	side->is_ready = 1;
+}
+
+static void on_quit(struct aioevt_evt *evt, struct aioevt_data *data, void *arg)
+{
+	(void)evt, (void)data;
+	check_thread(arg);
+	foreign_stop();
+}
+
+static void *run_side(void *arg)
+{
+	struct side *side = arg;
+
+	side->thread = pthread_self();
+	foreign_run(side->loop);
+	return NULL;
+}
+
+static void emit_all(struct aioevt *mgr, int who)
+{
+	for (unsigned i = 1; i <= N_EMITS; i++)
+		check_eq(aioevt_emit_wait(mgr, "x", AIOEVT_ARGS(who, i), AIOEVT_NO_KWARGS, SOON),
+			 0);
+}
+
+static void *emit_thread(void *mgr)
+{
+	emit_all(mgr, 0);
+	return NULL;
+}
+
+static int emit_process(struct child *me, void *arg)
+{
+	struct aioevt *mgr;
+
+	(void)arg;
+	check_eq(hear(me), 'g');
+	mgr = mgr_open();
+	emit_all(mgr, 1);
+	aioevt_close(mgr);
+	return 0;
+}
+
+static void side_begin(struct side *side, struct aioevt *mgr, pthread_t *ret_thread)
+{
+	side->mgr = mgr;
+	side->loop = loop_of(mgr);
+	check_eq(aioevt_register(mgr, "x", on_record, side, side->loop, 0, NULL), 0);
+	check_eq(aioevt_register(mgr, "ready", on_ready, side, side->loop, 0, NULL), 0);
+	check_eq(aioevt_register(mgr, "quit", on_quit, side, side->loop, 0, NULL), 0);
+	check_eq(pthread_create(ret_thread, NULL, run_side, side), 0);
+}
+
+static void emit_word(struct aioevt *mgr, const char *name)
+{
+	check_eq(aioevt_emit(mgr, name, AIOEVT_NO_ARGS, AIOEVT_NO_KWARGS), 0);
+}
+
+int main(void)
+{
+	static struct side sides[2];
+	pthread_t threads[2], emitter;
+	struct child child;
+	struct aioevt *mgr;
+
+	bus_begin();
+	child = spawn(emit_process, NULL);
+	mgr = mgr_open();
+	for (int i = 0; i < 2; i++)
+		side_begin(&sides[i], mgr, &threads[i]);
+	emit_word(mgr, "ready");
+	for (int i = 0; i < 2; i++)
+		await(&sides[i].is_ready, 1);
+	emit_word(mgr, "inside");
+	check_eq(pthread_create(&emitter, NULL, emit_thread, mgr), 0);
+	say(&child, 'g');
+	for (int i = 0; i < 2; i++) {
+		await(&sides[i].n, 2 * N_EMITS);
+		await(&sides[i].n_inside, 1);
+		await(&sides[i].n_timeouts, 1);
+	}
+	pthread_join(emitter, NULL);
+	end_child(&child);
+	emit_word(mgr, "quit");
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		check(!aioevt_loop_unref(sides[i].loop));
+		check_eq(sides[i].n, 2 * N_EMITS);
+	}
+	aioevt_close(mgr);
+	foreign_end();
+	return bus_end();
+}
+
+#endif

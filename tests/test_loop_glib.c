@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Two GLib main loops on two threads, by aioevt-glib.h. */
+
+#include "foreign.h"
+
+#include "aioevt-glib.h"
+
+static _Thread_local GMainLoop *main_loop;
+
+static void foreign_run(struct aioevt_loop *loop)
+{
+	GMainContext *context = g_main_context_new();
+	GSource *source = aioevt_glib_attach(context, loop, NULL);
+
+	check(source != NULL);
+	main_loop = g_main_loop_new(context, FALSE);
+	g_main_loop_run(main_loop);
+	aioevt_glib_detach(source);
+	g_main_loop_unref(main_loop);
+	g_main_context_unref(context);
+}
+
+static void foreign_stop(void)
+{
+	g_main_loop_quit(main_loop);
+}
+
+static void foreign_end(void)
+{
+}

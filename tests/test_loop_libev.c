@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Two libev loops on two threads, by aioevt-libev.h. */
+
+#include "foreign.h"
+
+#include "aioevt-libev.h"
+
+static _Thread_local struct ev_loop *ev;
+
+static void foreign_run(struct aioevt_loop *loop)
+{
+	struct aioevt_libev adapter;
+
+	ev = ev_loop_new(EVFLAG_AUTO);
+	check(ev != NULL);
+	check_eq(aioevt_libev_attach(&adapter, ev, loop), 0);
+	ev_run(ev, 0);
+	aioevt_libev_detach(&adapter);
+	ev_loop_destroy(ev);
+}
+
+static void foreign_stop(void)
+{
+	ev_break(ev, EVBREAK_ALL);
+}
+
+static void foreign_end(void)
+{
+}

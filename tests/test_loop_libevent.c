@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Two libevent bases on two threads, by aioevt-libevent.h. */
+
+#include "foreign.h"
+
+#include "aioevt-libevent.h"
+
+static _Thread_local struct event_base *base;
+
+static void foreign_run(struct aioevt_loop *loop)
+{
+	struct aioevt_libevent adapter;
+
+	base = event_base_new();
+	check(base != NULL);
+	check_eq(aioevt_libevent_attach(&adapter, base, loop), 0);
+	check_eq(event_base_dispatch(base), 0);
+	aioevt_libevent_detach(&adapter);
+	event_base_free(base);
+}
+
+static void foreign_stop(void)
+{
+	check_eq(event_base_loopbreak(base), 0);
+}
+
+static void foreign_end(void)
+{
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Two sd-event loops on two threads, by aioevt-sd-event.h. */
+
+#include "foreign.h"
+
+#include "aioevt-sd-event.h"
+
+static _Thread_local sd_event *event;
+
+static void foreign_run(struct aioevt_loop *loop)
+{
+	sd_event_source *source;
+
+	check(sd_event_new(&event) >= 0);
+	check_eq(aioevt_sd_event_attach(event, loop, &source), 0);
+	check_eq(sd_event_loop(event), 0);
+	sd_event_source_disable_unref(source);
+	sd_event_unref(event);
+}
+
+static void foreign_stop(void)
+{
+	check(sd_event_exit(event, 0) >= 0);
+}
+
+static void foreign_end(void)
+{
+}
