@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AIOEVT_ARGS_H
-#define AIOEVT_ARGS_H
+#ifndef AIOEVT_CLI_ARGS_H
+#define AIOEVT_CLI_ARGS_H
 
 /*
  * What the words of a command line mean as data. Strings are borrowed from the words.

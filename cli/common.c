@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "common.h"
+#include "duration.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +96,20 @@ void check_pattern(const char *pattern)
 
 	if (aioevt_shm_pattern_check(pattern, strlen(pattern), &offset, &why) < 0)
 		complain_name("event name or pattern", pattern, offset, why);
+}
+
+uint64_t parse_duration(const char *option, const char *text)
+{
+	uint64_t ns = 0;
+	int err;
+
+	err = duration_parse(text, &ns);
+	if (err == -ERANGE)
+		complain_usage("%s \"%s\": over %" PRIu64 " s", option, text, DURATION_MAX);
+	if (err < 0)
+		complain_usage("%s \"%s\": not a number of seconds, or one with ms, s, m or h",
+			       option, text);
+	return ns;
 }
 
 /* ---- bus ------------------------------------------------------------------------ */

@@ -82,6 +82,9 @@ int bus_open(const struct bus_options *options, uint32_t flags,
 void check_name(const char *name);
 void check_pattern(const char *pattern);
 
+/* The duration in ns that @option has, or end the program with STATUS_USAGE. */
+uint64_t parse_duration(const char *option, const char *text);
+
 static inline void bus_closep(struct aioevt_shm **bus)
 {
 	*bus = aioevt_shm_close(*bus);

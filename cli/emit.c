@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aioevt.h"
 #include "args.h"
 #include "common.h"
 #include "json.h"
@@ -38,9 +39,12 @@ static const char doc[] =
 	"Exit status: 0 emitted; 1 not emitted, for one because a reliable listener has "
 	"not made room; 6 incompatible bus; 7 permission or ownership; 64 usage.";
 
-enum { KEY_ARG = 0x100, KEY_JSON, KEY_PRINT_SEQ, KEY_STDIN, KEY_STRING };
+enum { KEY_AFTER = 0x100, KEY_ARG, KEY_JSON, KEY_PRINT_SEQ, KEY_STDIN, KEY_STRING };
 
 static const struct argp_option options[] = {
+	{ "after", KEY_AFTER, "DURATION", 0,
+	  "Emit it in DURATION (seconds, or a number with ms, s, m or h) from now: it is kept "
+	  "on the bus, and the command does not wait", 2 },
 	{ "arg", KEY_ARG, "TEXT", 0,
 	  "One positional text as it is, in its place among the ARGs", 1 },
 	{ "json", KEY_JSON, "TEXT", 0,
@@ -75,7 +79,8 @@ struct emit {
 	struct bus_options bus;
 	const char *name;
 	const char *json;
-	bool is_text, has_stdin, print_seq;
+	bool is_text, has_stdin, print_seq, is_later;
+	uint64_t delay;			/* ns, if it is later */
 	struct word *words;
 	size_t n_words;
 	struct data data;
@@ -112,6 +117,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		add_word(emit, arg, false);
+		return 0;
+	case KEY_AFTER:
+		emit->is_later = true;
+		emit->delay = parse_duration("--after", arg);
 		return 0;
 	case KEY_ARG:
 		add_word(emit, arg, true);
@@ -284,6 +293,19 @@ static int complain_emit(const struct emit *emit, struct aioevt_shm *bus,
 	return bus_trouble(&emit->bus, bus, emit->name, err);
 }
 
+/* Keep it on the bus until it is due. */
+static int emit_later(struct emit *emit, struct aioevt_shm *bus)
+{
+	int err = aioevt_shm_emit_after(bus, emit->name, emit->payload, emit->size,
+					aioevt_in_ns(emit->delay), NULL);
+
+	if (err != -ENOSPC)
+		return err;
+	complain("event \"%s\": no room for one more emission to come; nothing was scheduled",
+		 emit->name);
+	return STATUS_TROUBLE;
+}
+
 /* Returns the exit status, or -ESTALE if the bus was removed meanwhile: try again. */
 static int emit_once(struct emit *emit, uint64_t *ret_seq)
 {
@@ -301,10 +323,13 @@ static int emit_once(struct emit *emit, uint64_t *ret_seq)
 	if (status)
 		return status;
 
-	err = aioevt_shm_event_open(bus, emit->name, AIOEVT_SHM_PRECISE_TIME, &event);
-	if (err == 0)
+	if (emit->is_later)
+		err = emit_later(emit, bus);
+	else
+		err = aioevt_shm_event_open(bus, emit->name, AIOEVT_SHM_PRECISE_TIME, &event);
+	if (err == 0 && event)
 		err = aioevt_shm_emit(event, emit->payload, emit->size, ret_seq);
-	if (err == 0 || err == -ESTALE)
+	if (err >= 0 || err == -ESTALE)
 		return err;
 	return complain_emit(emit, bus, event, err);
 }
@@ -335,6 +360,8 @@ int emit_main(int argc, char **argv, const struct bus_options *bus)
 	if (!emit.name)
 		complain_usage("emit needs the NAME of an event; see aioevt emit --help");
 	check_name(emit.name);
+	if (emit.is_later && emit.print_seq)
+		complain_usage("--print-seq beside --after: a record to come has no number yet");
 	build_data(&emit);
 	signal(SIGPIPE, SIG_IGN);	/* a write error says more */
 

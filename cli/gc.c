@@ -44,20 +44,6 @@ struct gc {
 	size_t n_names;
 };
 
-static uint64_t parse_older_than(const char *text)
-{
-	uint64_t ns = 0;
-	int err;
-
-	err = duration_parse(text, &ns);
-	if (err == -ERANGE)
-		complain_usage("--older-than \"%s\": over %" PRIu64 " s", text, DURATION_MAX);
-	if (err < 0)
-		complain_usage("--older-than \"%s\": not a number of seconds, or one with ms, "
-			       "s, m or h", text);
-	return ns;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct gc *gc = state->input;
@@ -73,7 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		gc->dry_run = true;
 		return 0;
 	case KEY_OLDER_THAN:
-		gc->older_than = parse_older_than(arg);
+		gc->older_than = parse_duration("--older-than", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -127,12 +127,15 @@ static int collect(struct list *list)
 	if (status || !bus)
 		return status;
 
+	/* One that is damaged is named; if it is all of the bus, the walk says so too. */
 	while ((err = aioevt_shm_event_next(bus, &walk, name)) > 0) {
 		err = look_at(list, bus, name);
 		if (err < 0)
-			break;
+			status = bus_trouble(&list->bus, bus, name, err);
+		if (err < 0 && err != -EPROTO)
+			return status;
 	}
-	return err < 0 ? bus_trouble(&list->bus, bus, NULL, err) : STATUS_DONE;
+	return err < 0 ? bus_trouble(&list->bus, bus, NULL, err) : status;
 }
 
 static int compare(const void *a, const void *b)
@@ -232,14 +235,15 @@ static int print(struct list *list)
 int list_main(int argc, char **argv, const struct bus_options *bus)
 {
 	struct list list = { .bus = *bus };
-	int status;
+	int status, printed = 0;
 
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &list);
 	signal(SIGPIPE, SIG_IGN);	/* a write error says more */
 
+	/* What could be looked at is printed, whatever the rest is. */
 	status = collect(&list);
-	if (status == 0)
-		status = print(&list);
+	if (!status || list.n_rows)
+		printed = print(&list);
 	free(list.rows);
-	return status;
+	return status ? status : printed;
 }

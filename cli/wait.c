@@ -11,6 +11,7 @@
 #include <bsd/stdlib.h>
 
 #include "command.h"
+#include "aioevt.h"
 #include "common.h"
 #include "duration.h"
 #include "output.h"
@@ -82,20 +83,6 @@ static enum output_format parse_format(const char *name)
 	complain_usage("--format \"%s\": not plain, json or shell", name);
 }
 
-static uint64_t parse_timeout(const char *text)
-{
-	uint64_t ns = 0;
-	int err;
-
-	err = duration_parse(text, &ns);
-	if (err == -ERANGE)
-		complain_usage("--timeout \"%s\": over %" PRIu64 " s", text, DURATION_MAX);
-	if (err < 0)
-		complain_usage("--timeout \"%s\": not a number of seconds, or one with ms, "
-			       "s, m or h", text);
-	return ns;
-}
-
 static uint64_t parse_seq(const char *text)
 {
 	const char *why = NULL;
@@ -138,7 +125,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			complain_usage("no COMMAND after \"--\"");
 		return 0;
 	case 't':
-		wait->timeout = parse_timeout(arg);
+		wait->timeout = parse_duration("--timeout", arg);
 		return 0;
 	case KEY_AFTER:
 		wait->after = parse_seq(arg);
@@ -203,19 +190,10 @@ static int print(const struct wait *wait, const struct heard *heard)
 
 /* ---- waiting -------------------------------------------------------------------- */
 
-static uint64_t find_deadline(uint64_t timeout)
-{
-	struct timespec now;
-
-	if (timeout == AIOEVT_SHM_NO_DEADLINE)
-		return timeout;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec + timeout;
-}
-
 static int hear(const struct wait *wait, struct ear *ear, struct heard *heard)
 {
-	uint64_t deadline = find_deadline(wait->timeout);
+	uint64_t deadline = wait->timeout == AIOEVT_FOREVER ? AIOEVT_FOREVER :
+			    aioevt_in_ns(wait->timeout);
 	struct command command;
 	int status, failure = 0, err;
 

@@ -20,6 +20,34 @@ emits() {
 	expect "data" "$output" "$want"
 }
 
+@test "emit --after: not before it is due, though the command has ended" {
+	local start status=0
+
+	start=$(date +%s%N)
+	run_aioevt emit e --after 300ms late
+	expect "stdout" "$output" ""
+	expect "stderr" "$errors" ""
+	timeout -s KILL 20 "$AIOEVT" wait e --after 0 --timeout 0 >"$OUT" 2>"$ERR" 3>&- || status=$?
+	# On a machine that is busy 300 ms may be over by now.
+	[ "$status" = 124 ] || [ $(($(date +%s%N) - start)) -ge 300000000 ]
+	run_aioevt wait e --after 0 --timeout 10
+	expect "stdout" "$output" "late"
+	[ $(($(date +%s%N) - start)) -ge 300000000 ]
+	# Nobody waits: the next who comes finds it.
+	run_aioevt emit e --after 0.05 later
+	sleep 0.1
+	run_aioevt wait e --after 1 --timeout 0
+	expect "stdout" "$output" "later"
+}
+
+@test "emit --after: what is refused" {
+	run_aioevt 64 emit e --after soon
+	expect "stderr" "$errors" 'aioevt: --after "soon": not a number of seconds, or one with ms, s, m or h'
+	run_aioevt 64 emit e --after 999999999999
+	run_aioevt 64 emit e --after 1 --print-seq
+	expect_match "stderr" "$errors" "*--print-seq beside --after*"
+}
+
 @test "emit without arguments; silent" {
 	run_aioevt emit e
 	expect "stdout" "$output" ""

@@ -32,7 +32,7 @@ run_option_error() {
 	local i
 
 	run_aioevt emit --help
-	for i in arg json stdin string print-seq bus group; do
+	for i in after arg json stdin string print-seq bus group; do
 		expect_match "emit" "$output" "*--$i*"
 	done
 	run_aioevt wait --help

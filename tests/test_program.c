@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../shm/bus.h"
 #include "aioevt-shm.h"
+#include "event.h"
 #include "test.h"
 
 #define DEPTH		8
@@ -253,6 +255,29 @@ static void clean_up(void)
 	rmdir(dir);
 }
 
+/* A damaged event is named, and the others are listed all the same. */
+static void test_damaged(struct aioevt_shm *bus)
+{
+	struct aioevt_shm_event *event = NULL;
+	struct event *shared;
+	uint64_t ring;
+
+	check_eq(run("$PROGRAM emit damaged"), 0);
+	check_eq(run("$PROGRAM emit whole"), 0);
+	check_eq(aioevt_shm_event_open(bus, "damaged", 0, &event), 0);
+	shared = event->map->event;
+	ring = atomic_load(&shared->ring[0]);
+	atomic_store(&shared->ring[0], 12345);
+	check_eq(run("$PROGRAM list --json"), 1);
+	check_output("event \"damaged\": the bus file is damaged");
+	check_output("\"event\":\"whole\"");
+	check_output("\"event\":\"missed\"");
+	atomic_store(&shared->ring[0], ring);
+	check_eq(run("$PROGRAM list --json"), 0);
+	check_output("\"event\":\"damaged\"");
+	aioevt_shm_event_close(event);
+}
+
 int main(void)
 {
 	struct aioevt_shm *bus;
@@ -270,6 +295,7 @@ int main(void)
 	test_foreign_payload(bus);
 	test_nothing_left(bus);
 	test_taken(bus);
+	test_damaged(bus);
 	test_lost_events(bus);
 	aioevt_shm_close(bus);
 
