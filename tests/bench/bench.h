@@ -31,6 +31,7 @@ enum target {
 	RATIO_MAX,	/* value / reference <= limit */
 	RATIO_MIN,	/* value / reference >= limit */
 	NS_MAX,		/* value <= limit */
+	MORE_MAX,	/* value - reference <= limit, ns */
 	RATE_MIN,	/* value >= limit, records a second */
 };
 
@@ -138,6 +139,15 @@ int stream_raw(const struct figure *fig, double *ret_value);
 int stream_one(const struct figure *fig, double *ret_value);
 int stream_two(const struct figure *fig, double *ret_value);
 int stream_sleeping(const struct figure *fig, double *ret_value);
+
+/* manager.c: what aioevt.h adds */
+int manager_emit(const struct figure *fig, double *ret_value);
+int manager_asleep(const struct figure *fig, double *ret_value);
+int manager_libuv(const struct figure *fig, double *ret_value);
+int raw_libuv(const struct figure *fig, double *ret_value);
+int manager_rate(const struct figure *fig, double *ret_value);
+int manager_register(const struct figure *fig, double *ret_value);
+int raw_map(const struct figure *fig, double *ret_value);
 
 /* command.c: whole processes */
 int command_true(const struct figure *fig, double *ret_value);

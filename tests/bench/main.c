@@ -62,6 +62,16 @@ static const struct figure figures[] = {
 	  RATIO_MAX, 1.1, 32, 4096 },
 	{ "scale/1000-listeners", "none", scale_listeners, scale_listeners_none,
 	  RATIO_MAX, 1.1, 32, 1000 },
+	{ "manager/emit", "the engine's emit", manager_emit, engine_emit,
+	  MORE_MAX, 60, 7, 0 },
+	{ "manager/asleep", "futex", manager_asleep, raw_futex,
+	  RATIO_MAX, 1.25, 0, 0 },
+	{ "manager/libuv", "futex, eventfd, uv_poll", manager_libuv, raw_libuv,
+	  RATIO_MAX, 1.25, 0, 0 },
+	{ "stream/callbacks", "records, no callbacks", manager_rate, stream_one,
+	  RATE_MIN, 5e6, 64, 0 },
+	{ "manager/register", "1000 mappings", manager_register, raw_map,
+	  NS_MAX, 50e6, 0, 0 },
 	{ "command/emit", "empty program", command_emit, command_true,
 	  RATIO_MAX, 1.1, 0, 0 },
 	{ "command/emit-to-wait", "two programs, a futex", command_wait_pair,
@@ -80,6 +90,8 @@ static const char *format(char *text, size_t size, double value, bool is_rate)
 		snprintf(text, size, "%.2f M/s", value / 1e6);
 	else if (value < 10000)
 		snprintf(text, size, "%.1f ns", value);
+	else if (value >= 1e7)
+		snprintf(text, size, "%.1f ms", value / 1e6);
 	else
 		snprintf(text, size, "%.1f us", value / 1000);
 	return text;
@@ -94,6 +106,8 @@ static bool is_met(const struct figure *fig, double value, double ratio)
 		return ratio >= fig->limit;
 	case NS_MAX:
 		return value <= fig->limit;
+	case MORE_MAX:
+		return value - value / ratio <= fig->limit;
 	default:
 		return value >= fig->limit;
 	}
@@ -113,7 +127,13 @@ static void print_line(const struct figure *fig, double value, double reference,
 		snprintf(target, sizeof(target), ">= %.2f x", fig->limit);
 		break;
 	case NS_MAX:
-		snprintf(target, sizeof(target), "<= %.0f ns", fig->limit);
+		if (fig->limit < 1e6)
+			snprintf(target, sizeof(target), "<= %.0f ns", fig->limit);
+		else
+			snprintf(target, sizeof(target), "<= %.0f ms", fig->limit / 1e6);
+		break;
+	case MORE_MAX:
+		snprintf(target, sizeof(target), "<= +%.0f ns", fig->limit);
 		break;
 	default:
 		snprintf(target, sizeof(target), ">= %.0f M/s", fig->limit / 1e6);
