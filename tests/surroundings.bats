@@ -71,15 +71,16 @@ refused() {
 }
 
 @test "an older or newer format, an unknown flag, an empty file, a sparse one" {
-	local size
+	local size version
 
 	run_aioevt emit e
 	size=$(stat -c %s "$BUS_FILE")
-	put '\000' 8
+	version=$(od -An -tu1 -j8 -N1 "$BUS_FILE")
+	put "\\$(printf %03o $((version - 1)))" 8
 	refused 6
-	put '\002' 8
+	put "\\$(printf %03o $((version + 1)))" 8
 	refused 6
-	put '\001' 8
+	put "\\$(printf %03o "$version")" 8
 	run_aioevt emit e
 	put '\001' 12
 	refused 6

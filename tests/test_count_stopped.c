@@ -14,7 +14,9 @@
 #include "../shm/bus.h"
 #include "event.h"
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_THREAD__)
+#define STRIDE	1500u
+#elif defined(__SANITIZE_ADDRESS__)
 #define STRIDE	400u
 #else
 #define STRIDE	1u
