@@ -263,11 +263,14 @@ static bool is_effect(uintptr_t pc)
 }
 #endif
 
-/* The instruction at @pc, or the call that it begins. */
+/*
+ * The next instruction, or the call that it begins; in the trace it was at @pc. A victim that took
+ * another way is elsewhere, and what is on its stack is no return address.
+ */
 static bool step_over(const struct freeze *op, uintptr_t pc, bool *ret_slept)
 {
 	*ret_slept = false;
-	return in_vdso(pc) ? run_out(op) : step(op, ret_slept);
+	return in_vdso(pc) && get_pc() == pc ? run_out(op) : step(op, ret_slept);
 }
 
 /* ---- the trace ------------------------------------------------------------------------- */

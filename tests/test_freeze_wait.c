@@ -156,7 +156,7 @@ static void ready_full(void)
 static void emit_waiting(void)
 {
 	freeze_told->err = aioevt_shm_emit_wait(victim.event, &payload, FREEZE_SMALL,
-						now_ns() + FREEZE_BOUND, &freeze_told->seq);
+						AIOEVT_SHM_NO_DEADLINE, &freeze_told->seq);
 }
 
 static void survive_full(void)
