@@ -15,6 +15,9 @@
 enum {
 	STATUS_DONE = 0,
 	STATUS_TROUBLE = 1,
+	STATUS_MISSED = 3,	/* records were missed, and that was to be told */
+	STATUS_GONE = 4,	/* the process that was watched */
+	STATUS_TOO_FEW = 5,	/* listeners */
 	STATUS_INCOMPATIBLE = 6,
 	STATUS_PERMISSION = 7,
 	STATUS_USAGE = 64,
@@ -47,11 +50,12 @@ struct bus_options {
 };
 
 /*
- * --bus, --group, --help, --usage and --version: a parser's children, whose input is a struct
+ * --bus, --group, --help and --version: a parser's children, whose input is a struct
  * bus_options. To be used with PARSE_FLAGS.
  */
 #define PARSE_FLAGS (ARGP_IN_ORDER | ARGP_NO_HELP)
-extern const struct argp_child bus_children[];
+extern const struct argp bus_argp;
+extern const struct argp_child bus_children[];		/* it alone */
 
 /*
  * Attach. Returns 0 or the exit status, after a message. @flags as for aioevt_shm_open().
@@ -102,5 +106,12 @@ int list_main(int argc, char **argv, const struct bus_options *bus);
 int rm_main(int argc, char **argv, const struct bus_options *bus);
 int gc_main(int argc, char **argv, const struct bus_options *bus);
 int doctor_main(int argc, char **argv, const struct bus_options *bus);
+int help_main(int argc, char **argv, const struct bus_options *bus);
+
+/* Whether there is such a subcommand. */
+bool is_command(const char *name);
+
+/* Print its --help, or that of the program if it is NULL. Returns the status. */
+int show_help(const char *command);
 
 #endif

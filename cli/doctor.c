@@ -14,16 +14,9 @@
 #include "utf8.h"
 
 static const char doc[] =
-	"Look at the bus without touching it, and say whether it is healthy: who is "
-	"attached, what the events are, how much memory they take, who lags behind, and "
-	"whatever is wrong.\v"
-	"It takes no place on the bus and writes nothing, so it works on a full, abandoned or "
-	"damaged one. What waits for the next who comes by, such as the port of a dead "
-	"process, is a note; what nobody would clean up, or nobody writes, is a problem. "
-	"With --json, one object; aioevt-doctor(1) has its members and all codes.\n"
-	"\n"
-	"Exit status: 0 healthy; 1 there are problems, or no such bus, or trouble; 6 "
-	"incompatible version, or not a bus; 7 permission or ownership; 64 usage.";
+	"Look at the bus without touching it, and say whether it is healthy."
+	"\v"
+	"Status: 0 healthy, 1 not, 6 7 64 as for all. See aioevt-doctor(1).";
 
 enum { KEY_JSON = 0x100 };
 

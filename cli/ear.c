@@ -7,17 +7,24 @@
 #include <string.h>
 
 #define FIRST_ROOM	1024	/* bytes; grown to what a record takes */
+#define MAX_GIVEN	256	/* records between two looks for events that have news */
+
+/* The oldest record of @sub that was not given out. Subs stay until the next wait. */
+struct held {
+	struct aioevt_shm_sub *sub;
+	struct heard heard;
+};
 
 static int listen_to(struct ear *ear, const char *name)
 {
 	int err;
 
 	if (ear->from_after)
-		err = aioevt_shm_listen(ear->listener, name, 0, AIOEVT_SHM_FROM_SEQ,
+		err = aioevt_shm_listen(ear->listener, name, ear->flags, AIOEVT_SHM_FROM_SEQ,
 					ear->after + 1, NULL);
 	else
-		err = aioevt_shm_listen(ear->listener, name, 0, AIOEVT_SHM_FROM_NEW, 0,
-					NULL);
+		err = aioevt_shm_listen(ear->listener, name, ear->flags, AIOEVT_SHM_FROM_NEW,
+					0, NULL);
 	return err == -EEXIST ? 0 : err;	/* the same name twice */
 }
 
@@ -75,6 +82,15 @@ int ear_open(struct ear *ear)
 	}
 }
 
+static void drop_held(struct ear *ear)
+{
+	for (size_t i = 0; i < ear->held_room; i++)
+		heard_deinit(&ear->held[i].heard);
+	free(ear->held);
+	ear->held = NULL;
+	ear->n_held = ear->held_room = 0;
+}
+
 void ear_close(struct ear *ear)
 {
 	struct aioevt_shm_listener *listener;
@@ -88,6 +104,7 @@ void ear_close(struct ear *ear)
 		ear->lost += aioevt_shm_listener_lost_events(listener);
 	aioevt_shm_listener_free(listener);
 	ear->bus = aioevt_shm_close(ear->bus);
+	drop_held(ear);
 }
 
 void ear_wake(struct ear *ear)
@@ -155,25 +172,94 @@ static void swap(struct heard *a, struct heard *b)
 	*b = c;
 }
 
-/* See what the other events have; keep the older record. */
-static int compare_others(struct ear *ear, struct heard *heard)
+/* A place for one more in ear->held, behind the others. */
+static int make_held(struct ear *ear)
 {
-	struct heard other = { 0 };
+	size_t room = ear->held_room ? 2 * ear->held_room : 8;
+	struct held *held;
+
+	if (ear->n_held < ear->held_room)
+		return 0;
+	held = realloc(ear->held, room * sizeof(*held));
+	if (!held)
+		return -ENOMEM;
+	memset(held + ear->held_room, 0, (room - ear->held_room) * sizeof(*held));
+	ear->held = held;
+	ear->held_room = room;
+	return 0;
+}
+
+/* Hold the next record of @sub, if there is one. */
+static int hold(struct ear *ear, struct aioevt_shm_sub *sub)
+{
+	int n = make_held(ear);
+
+	if (n == 0)
+		n = take(ear, sub, &ear->held[ear->n_held].heard);
+	if (n > 0) {
+		aioevt_shm_sub_set_data(sub, ear);
+		ear->held[ear->n_held++].sub = sub;
+	}
+	return n;
+}
+
+/* Until @deadline for one record, and then one of each event that has any. */
+static int gather(struct ear *ear, uint64_t deadline)
+{
 	struct aioevt_shm_sub *sub;
+	int err = aioevt_shm_wait(ear->listener, deadline, &sub);
+
+	while (err == 0 && !aioevt_shm_sub_data(sub)) {
+		int n = hold(ear, sub);
+
+		if (n < 0)
+			return n;
+		if (ear->n_held)
+			deadline = 0;
+		err = aioevt_shm_wait(ear->listener, deadline, &sub);
+	}
+	ear->n_given = 0;
+	return ear->n_held ? 0 : err;
+}
+
+static size_t find_oldest(const struct ear *ear)
+{
+	size_t at = 0;
+
+	for (size_t i = 1; i < ear->n_held; i++)
+		if (ear->held[i].heard.time < ear->held[at].heard.time)
+			at = i;
+	return at;
+}
+
+/* Take the oldest that is held, and hold what comes behind it. */
+static void give(struct ear *ear, struct heard *heard)
+{
+	struct held *held = &ear->held[find_oldest(ear)], *last;
 	int n = 0;
 
-	while (n >= 0 && aioevt_shm_wait(ear->listener, 0, &sub) == 0) {
-		if (aioevt_shm_sub_data(sub))	/* it had its turn */
-			break;
-		n = take(ear, sub, &other);
-		if (n <= 0)
-			continue;
-		aioevt_shm_sub_set_data(sub, ear);
-		if (other.time < heard->time)
-			swap(heard, &other);
+	swap(&held->heard, heard);
+	if (++ear->n_given < MAX_GIVEN)
+		n = take(ear, held->sub, &held->heard);
+	if (n > 0)
+		return;
+	aioevt_shm_sub_set_data(held->sub, NULL);	/* of an error the next wait tells */
+	last = &ear->held[--ear->n_held];
+	if (held != last) {
+		held->sub = last->sub;
+		swap(&held->heard, &last->heard);
 	}
-	heard_deinit(&other);
-	return n < 0 ? n : 0;
+}
+
+static int hear_of_many(struct ear *ear, uint64_t deadline, struct heard *heard)
+{
+	int err = 0;
+
+	if (!ear->n_held)
+		err = gather(ear, deadline);
+	if (err == 0)
+		give(ear, heard);
+	return err;
 }
 
 static int hear_once(struct ear *ear, uint64_t deadline, struct heard *heard)
@@ -181,18 +267,15 @@ static int hear_once(struct ear *ear, uint64_t deadline, struct heard *heard)
 	struct aioevt_shm_sub *sub;
 	int n = 0, err;
 
+	if (ear->many)
+		return hear_of_many(ear, deadline, heard);
 	while (n == 0) {
 		err = aioevt_shm_wait(ear->listener, deadline, &sub);
 		if (err < 0)
 			return err;
 		n = take(ear, sub, heard);
 	}
-	if (n < 0)
-		return n;
-	if (!ear->many)
-		return 0;
-	aioevt_shm_sub_set_data(sub, ear);
-	return compare_others(ear, heard);
+	return n < 0 ? n : 0;
 }
 
 int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard)

@@ -3,8 +3,9 @@
 #define AIOEVT_EAR_H
 
 /*
- * An attached bus with a listener for several names and patterns, that hands out one record
- * of any of them. When the bus is removed it goes on with the one that takes its place.
+ * An attached bus with a listener for several names and patterns, that hands out the records
+ * of all of them, each event's in their order, and of those that are there at once the one
+ * with the smallest time first. When the bus is removed it goes on with the one that takes its place.
  * Belongs to one thread at a time, but for ear_wake().
  */
 
@@ -18,7 +19,11 @@ struct ear {
 	size_t n_names;
 	uint64_t after;		/* records up to this number do not count; 0: not asked */
 	bool from_after;	/* hear what is newer than that, not only what is new */
+	uint32_t flags;		/* of aioevt_shm_listen(): AIOEVT_SHM_RELIABLE or 0 */
 	bool many;		/* more than one event may have something */
+	struct held *held;	/* many: one record of each event that has any */
+	size_t n_held, held_room;
+	size_t n_given;		/* since the listener was last asked */
 	uint64_t lost;		/* events that came and went unread, until ear_close() */
 	struct aioevt_shm *bus;
 	pthread_mutex_t lock;	/* of the two below: ear_wake() uses them */
@@ -45,8 +50,8 @@ int ear_open(struct ear *ear);
 void ear_close(struct ear *ear);
 
 /*
- * Wait for a record until @deadline; of several that are ready, take the one with the
- * smallest time. Returns 0 or an error of the engine, -ETIMEDOUT among them, or -EINTR if
+ * Wait for the next record until @deadline. *heard is filled in; its memory is used again by
+ * the next call. Returns 0 or an error of the engine, -ETIMEDOUT among them, or -EINTR if
  * there is none and ear_wake() was called; or -ECANCELED, after a message, if the bus was
  * removed and cannot be attached to again.
  */

@@ -17,42 +17,23 @@
 #define ATTEMPTS	8	/* to emit while the bus is being removed */
 
 static const char doc[] =
-	"Emit the event NAME with arguments, by position and by key.\v"
-	"An ARG or VALUE that is true, false, null, or a number that prints back exactly "
-	"as typed (5, -2.5; not 007, 1.10, 1e5) has that type; anything else is text, or "
-	"bytes if it is not UTF-8. KEY:=JSON and :=JSON give any JSON value.\n"
-	"\n"
-	"A KEY is a letter or \"_\", then letters, digits, \"_\", \".\" or \"-\". What "
-	"stands before \"=\" and is no KEY makes the whole word a text: \"a b=c\", "
-	"\"http://x/?y=1\". For a text that could be taken for KEY=VALUE use --arg.\n"
-	"\n"
-	"A word that starts with \"-\" and a digit or point is a number or text, not an "
-	"option; \"--\" ends the options. The limits: lists and maps nested 14 deep in one "
-	"argument, integers from -2^63 to 2^64-1, and the max_payload of the bus (16 MiB "
-	"by default).\n"
-	"\n"
-	"JSON has these forms for what it lacks: {\"$bytes\":\"BASE64\"}, "
-	"{\"$float\":\"NaN\"} (or Infinity, -Infinity), and {\"$$key\":...} for a map "
-	"whose only key is \"$key\". {\"$int\":\"DECIMAL\"} is taken for an integer, for "
-	"writers whose numbers are all doubles.\n"
-	"\n"
-	"Exit status: 0 emitted; 1 not emitted, for one because a reliable listener has "
-	"not made room; 6 incompatible bus; 7 permission or ownership; 64 usage.";
+	"Emit the event NAME with arguments, by position and by key. What looks like a "
+	"number, true, false or null is one; KEY:=JSON and :=JSON give any JSON value."
+	"\v"
+	"Status: 0 emitted, 1 not, 6 7 64 as for all. See aioevt-emit(1).";
 
 enum { KEY_AFTER = 0x100, KEY_ARG, KEY_JSON, KEY_PRINT_SEQ, KEY_STDIN, KEY_STRING };
 
 static const struct argp_option options[] = {
 	{ "after", KEY_AFTER, "DURATION", 0,
-	  "Emit it in DURATION (seconds, or a number with ms, s, m or h) from now: it is kept "
-	  "on the bus, and the command does not wait", 2 },
+	  "Emit it then; the bus keeps it, nobody waits", 2 },
 	{ "arg", KEY_ARG, "TEXT", 0,
-	  "One positional text as it is, in its place among the ARGs", 1 },
+	  "One positional text as it is", 1 },
 	{ "json", KEY_JSON, "TEXT", 0,
-	  "The whole data: {\"args\":[...],\"kwargs\":{...}}, as wait --json prints it",
+	  "The whole data, as wait --json prints it",
 	  1 },
 	{ "stdin", KEY_STDIN, NULL, 0,
-	  "Add all of standard input as the last positional argument: a text, or bytes if "
-	  "it is not UTF-8", 1 },
+	  "Add standard input as the last ARG", 1 },
 	{ "string", KEY_STRING, NULL, 0, "Take every ARG and VALUE as text", 1 },
 	{ "print-seq", KEY_PRINT_SEQ, NULL, 0, "Print the sequence number", 2 },
 	/* Not options but negative numbers; see parse(). */

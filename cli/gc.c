@@ -14,24 +14,17 @@
 #include "duration.h"
 
 static const char doc[] =
-	"Remove the buses of this user that nobody is attached to and that were not used for a "
-	"day; print the name of each, sorted.\v"
-	"A bus is used by attaching to it, as every aioevt command does, by leaving it and by "
-	"emitting. The records that it holds go with it. What is damaged, of another "
-	"version, or not what a bus of this user is, stays, with a line on standard error; "
-	"aioevt doctor tells more. AIOEVT_BUS does not matter.\n"
-	"\n"
-	"DURATION is seconds, with a fraction or not, or a number with ms, s, m or h.\n"
-	"\n"
-	"Exit status: 0 done, also if there was nothing to remove; 1 trouble; 6 incompatible "
-	"bus and 7 permission or ownership, of the one given by --bus; 64 usage.";
+	"Remove the buses of this user that nobody is attached to and that were not used "
+	"for a day; print the name of each."
+	"\v"
+	"Status: 0 done, 1 trouble, 6 7 64 as for all. See aioevt-gc(1).";
 
 enum { KEY_DRY_RUN = 0x100, KEY_OLDER_THAN };
 
 static const struct argp_option options[] = {
 	{ "dry-run", KEY_DRY_RUN, NULL, 0, "Remove nothing, print what would be removed", 1 },
 	{ "older-than", KEY_OLDER_THAN, "DURATION", 0,
-	  "Remove what was not used for this time (default: 24h; 0: whatever nobody is "
+	  "What was not used for this time (default: 24h; 0: whatever nobody is "
 	  "attached to)", 1 },
 	{ 0 }
 };

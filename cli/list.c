@@ -14,17 +14,9 @@
 #include "utf8.h"
 
 static const char doc[] =
-	"Show the events of the bus, sorted by name, or those that match PATTERN (\"*\" "
-	"stands for one token between points, a last \">\" for one or more).\v"
-	"Columns: records emitted, listeners, time since the last record, records that are "
-	"held, and the reliable listener that is furthest behind: how many records, and "
-	"its process. A bus that does not exist has no events. With --json, one object on "
-	"each line: event, records, seq and time (of the last record; time in ns since "
-	"1970 or null), age_ns (or null), listeners, reliable, depth, slowest (null or "
-	"{\"lag\",\"pid\"}).\n"
-	"\n"
-	"Exit status: 0 done; 1 trouble; 6 incompatible bus; 7 permission or ownership; "
-	"64 usage.";
+	"Show the events of the bus, sorted by name, or those that match PATTERN (*, >)."
+	"\v"
+	"Status: 0 done, 1 trouble, 6 7 64 as for all. See aioevt-list(1).";
 
 enum { KEY_JSON = 0x100 };
 

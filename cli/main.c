@@ -1,38 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* aioevt: the subcommands and what comes before them. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common.h"
 
-static const char doc[] =
-	"Emit named events and wait for them, from any process of this machine.\v"
-	"Commands:\n"
-	"  emit NAME [ARG...] [KEY=VALUE...]   emit an event\n"
-	"  wait NAME... [-- COMMAND [ARG...]]  wait for an event and print it\n"
-	"  list [PATTERN]                      show the events of the bus\n"
-	"  rm EVENT... | --bus NAME            remove events, or a bus\n"
-	"  gc                                  remove the buses that nobody uses\n"
-	"  doctor                              say whether the bus is healthy\n"
-	"\n"
-	"\"aioevt COMMAND --help\" tells more about each.\n"
-	"\n"
-	"Exit status: 0 done, 1 trouble, 6 incompatible bus, 7 permission or ownership, "
-	"64 usage, 124 timed out; with wait -- COMMAND also COMMAND's own, or 126 if it "
-	"cannot be run and 127 if it is not found.";
-
 typedef int (*command_fn)(int argc, char **argv, const struct bus_options *bus);
 
-static const struct {
+static const struct command {
 	const char *name;
 	command_fn run;
+	const char *summary;
 } commands[] = {
-	{ "emit", emit_main },
-	{ "wait", wait_main },
-	{ "list", list_main },
-	{ "rm", rm_main },
-	{ "gc", gc_main },
-	{ "doctor", doctor_main },
+	{ "emit", emit_main, "emit an event" },
+	{ "wait", wait_main, "wait for events and print them" },
+	{ "list", list_main, "show the events of the bus" },
+	{ "rm", rm_main, "remove events, or a bus" },
+	{ "gc", gc_main, "remove the buses that nobody uses" },
+	{ "doctor", doctor_main, "say whether the bus is healthy" },
+	{ "help", help_main, "show the manual page of a command" },
 };
+#define N_COMMANDS	(sizeof(commands) / sizeof(*commands))
 
 struct invocation {
 	struct bus_options bus;
@@ -40,15 +30,57 @@ struct invocation {
 	int index;		/* of the command in argv */
 };
 
+/* ---- command line --------------------------------------------------------------- */
+
+static const char doc[] =
+	"Emit named events and wait for them, from any process of this machine.\v"
+	"Status: 0 done, 1 trouble, 6 incompatible bus, 7 permission or ownership, 64 usage, "
+	"124 timed out; see aioevt(1). \"aioevt COMMAND --help\" tells more.";
+
+/* The commands, ahead of what comes after the options. */
+static char *filter_help(int key, const char *text, void *input)
+{
+	char *list, *end;
+	size_t size = 256;
+
+	(void)input;
+	if (key != ARGP_KEY_HELP_POST_DOC || !text)
+		return (char *)(uintptr_t)text;
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		size += strlen(commands[i].summary) + 16;
+	list = malloc(size + strlen(text));
+	check_memory(list ? 0 : -ENOMEM);
+	end = stpcpy(list, "Commands:\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		end += sprintf(end, "  %-7s %s\n", commands[i].name, commands[i].summary);
+	sprintf(end, "\n%s", text);
+	return list;
+}
+
+static const struct command *look_up(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+bool is_command(const char *name)
+{
+	return look_up(name);
+}
+
 static command_fn find_command(const char *name)
 {
-	size_t i;
+	const struct command *command = look_up(name);
+	char names[256] = "", *end = names;
 
-	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		if (!strcmp(commands[i].name, name))
-			return commands[i].run;
-	complain_usage("\"%s\" is none of the commands emit, wait, list, rm, gc, doctor; see aioevt "
-		       "--help", name);
+	if (command)
+		return command->run;
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		end += snprintf(end, sizeof(names) - (size_t)(end - names), "%s%s",
+				i ? ", " : "", commands[i].name);
+	complain_usage("\"%.300s\" is none of the commands %s; see aioevt --help", name, names);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -77,7 +109,21 @@ static const struct argp argp = {
 	.args_doc = "COMMAND [ARG...]",
 	.doc = doc,
 	.children = bus_children,
+	.help_filter = filter_help,
 };
+
+int show_help(const char *command)
+{
+	static char name[] = "aioevt", option[] = "--help";
+	char *argv[] = { name, option, NULL };
+	struct bus_options bus = { 0 };
+	struct invocation invocation = { 0 };
+
+	if (command)
+		return look_up(command)->run(2, argv, &bus);
+	argp_parse(&argp, 2, argv, PARSE_FLAGS, NULL, &invocation);
+	return STATUS_DONE;
+}
 
 int main(int argc, char **argv)
 {

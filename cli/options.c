@@ -9,18 +9,12 @@
 
 #include "common.h"
 
-enum { KEY_USAGE = 0x200 };
-
 static const struct argp_option bus_options[] = {
 	{ "bus", 'b', "NAME", 0,
-	  "The bus: 1 to 64 of A-Z a-z 0-9 . _ - without a leading dot, or UID:NAME for "
-	  "another user's that is shared by group (default: $AIOEVT_BUS, or else "
-	  "\"default\")", 10 },
+	  "The bus (default: $AIOEVT_BUS, or \"default\")", 10 },
 	{ "group", 'g', "GROUP", 0,
-	  "Create the bus for everybody in GROUP (a name in /etc/group or a number), and "
-	  "accept one that a group shares", 10 },
+	  "Share a new bus with GROUP; accept a shared one", 10 },
 	{ "help", '?', NULL, 0, "Print this help", 20 },
-	{ "usage", KEY_USAGE, NULL, 0, "Print a short usage message", 20 },
 	{ "version", 'V', NULL, 0, "Print the version", 20 },
 	{ 0 }
 };
@@ -29,11 +23,11 @@ static const struct argp_option bus_options[] = {
  * Not argp's own --help, which knows the program as argv[0] only, while errors are to begin
  * with "aioevt" and no more.
  */
-static void help(const struct bus_options *options, struct argp_state *state,
-		 unsigned flags)
+static void help(const struct bus_options *options, struct argp_state *state)
 {
 	state->name = (char *)(uintptr_t)options->program;
-	argp_state_help(state, stdout, flags);
+	setenv("ARGP_HELP_FMT", "no-dup-args-note", false);
+	argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK);
 	exit(finish_output());
 }
 
@@ -91,10 +85,7 @@ static error_t parse_bus_option(int key, char *arg, struct argp_state *state)
 		options->has_group = true;
 		return 0;
 	case '?':
-		help(options, state, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK);
-		return 0;
-	case KEY_USAGE:
-		help(options, state, ARGP_HELP_USAGE);
+		help(options, state);
 		return 0;
 	case 'V':
 		print_version();
@@ -104,6 +95,6 @@ static error_t parse_bus_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp bus_argp = { .options = bus_options, .parser = parse_bus_option };
+const struct argp bus_argp = { .options = bus_options, .parser = parse_bus_option };
 
 const struct argp_child bus_children[] = { { &bus_argp, 0, NULL, 0 }, { 0 } };

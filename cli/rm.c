@@ -6,17 +6,10 @@
 #include "common.h"
 
 static const char doc[] =
-	"Remove events, with the records they hold: who has one open goes on with a fresh "
-	"one of that name, whose numbers continue.\v"
-	"With no EVENT, and --bus after \"rm\": remove that bus with all its events. Its users "
-	"notice within a second and attach to a new one of that name. Nothing else chooses "
-	"a bus to be removed: neither AIOEVT_BUS nor --bus before \"rm\".\n"
-	"\n"
-	"EVENT is a name, not a pattern. All names are checked before any is removed. One "
-	"that is not there is told, and the others are removed.\n"
-	"\n"
-	"Exit status: 0 all removed; 1 one of them was not there, or trouble; 6 incompatible "
-	"bus; 7 permission or ownership; 64 usage.";
+	"Remove events with their records, or the bus that --bus after \"rm\" names with all "
+	"of its events. Who uses them goes on with fresh ones."
+	"\v"
+	"Status: 0 all removed, 1 not all, 6 7 64 as for all. See aioevt-rm(1).";
 
 struct rm {
 	struct bus_options bus;

@@ -13,49 +13,20 @@
 #include "command.h"
 #include "aioevt.h"
 #include "common.h"
-#include "duration.h"
 #include "output.h"
-#include "wire.h"
 
 static const char doc[] =
-	"Wait for one event and print what it carries. Several NAMEs, or patterns (\"*\" "
-	"stands for one token between points, a last \">\" for one or more), mean any of "
-	"them: the first to come, or of those there already the oldest.\v"
-	"With COMMAND: listen, run COMMAND, then wait; nothing that COMMAND causes can be "
-	"missed. When the event comes, aioevt prints it and ends, and COMMAND, if it still "
-	"runs, goes on by itself; likewise when the time is up. When COMMAND fails before "
-	"the event, aioevt ends with its status (128 plus the signal's number); when it "
-	"succeeds, aioevt goes on waiting. COMMAND shares standard input, output and error.\n"
-	"\n"
-	"Formats: plain prints the arguments one per line (text and bytes as they are, "
-	"other types as JSON), then KEY=VALUE lines, sorted by length and bytes of the "
-	"key. If records were missed, standard error says how many. json prints "
-	"{\"event\",\"seq\",\"time\",\"args\",\"kwargs\",\"missed\"} on one line, time in "
-	"nanoseconds since 1970; see aioevt emit --help for bytes and such. shell prints "
-	"assignments that are safe to eval: AIOEVT_EVENT, _SEQ, _TIME, _MISSED, _NARGS, "
-	"_ARG_0, ...; AIOEVT_KW_key for a key of letters, digits and \"_\", and AIOEVT_KX_ "
-	"for any other, with every byte but letters and digits as \"_\" and two "
-	"hexadecimal digits; AIOEVT_KEYS names these variables. A value with a NUL byte is "
-	"its JSON form there, and AIOEVT_NUL names the variable.\n"
-	"\n"
-	"DURATION is seconds, with a fraction or not, or a number with ms, s, m or h.\n"
-	"\n"
-	"Exit status: 0 the event came; 1 trouble; 6 incompatible bus; 7 permission or "
-	"ownership; 64 usage; 124 timed out (nothing on standard output); COMMAND's own, "
-	"126 if it cannot be run, 127 if it is not found.";
+	"Wait for an event and print what it carries. A NAME may be a pattern (*, >)."
+	"\v"
+	"Status: 0 it came, 1 trouble, 6 7 64 as for all, 124 timed out, 126 127 or "
+	"COMMAND's. See aioevt-wait(1).";
 
-enum { KEY_AFTER = 0x100, KEY_FORMAT, KEY_JSON, KEY_PRINT_SEQ };
+enum { KEY_AFTER = 0x100 };
 
 static const struct argp_option options[] = {
-	{ "timeout", 't', "DURATION", 0, "Give up after this time, with status 124", 1 },
+	{ "timeout", 't', "DURATION", 0, "Give up then, with status 124", 1 },
 	{ "after", KEY_AFTER, "SEQ", 0,
-	  "Take the first record newer than number SEQ (of each event), even if it was "
-	  "emitted before", 1 },
-	{ "format", KEY_FORMAT, "FORMAT", 0, "plain (default), json or shell", 2 },
-	{ "json", KEY_JSON, NULL, 0, "The same as --format json", 2 },
-	{ "print-seq", KEY_PRINT_SEQ, NULL, 0,
-	  "Print the sequence number on a first line (plain; the other formats have it)",
-	  2 },
+	  "Take records newer than number SEQ, also old ones", 1 },
 	{ 0 }
 };
 
@@ -66,22 +37,11 @@ struct wait {
 	char **command;			/* NULL: none */
 	uint64_t timeout;		/* ns; AIOEVT_SHM_NO_DEADLINE: none */
 	uint64_t after;
-	bool has_after, print_seq;
-	enum output_format format;
+	bool has_after;
+	struct output output;
 };
 
 /* ---- command line --------------------------------------------------------------- */
-
-static enum output_format parse_format(const char *name)
-{
-	if (!strcmp(name, "plain"))
-		return OUTPUT_PLAIN;
-	if (!strcmp(name, "json"))
-		return OUTPUT_JSON;
-	if (!strcmp(name, "shell"))
-		return OUTPUT_SHELL;
-	complain_usage("--format \"%s\": not plain, json or shell", name);
-}
 
 static uint64_t parse_seq(const char *text)
 {
@@ -114,6 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		wait->bus.program = "aioevt wait";
 		state->child_inputs[0] = &wait->bus;
+		state->child_inputs[1] = &wait->output;
 		wait->names = calloc((size_t)state->argc + 1, sizeof(*wait->names));
 		check_memory(wait->names ? 0 : -ENOMEM);
 		return 0;
@@ -131,62 +92,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		wait->after = parse_seq(arg);
 		wait->has_after = true;
 		return 0;
-	case KEY_FORMAT:
-		wait->format = parse_format(arg);
-		return 0;
-	case KEY_JSON:
-		wait->format = OUTPUT_JSON;
-		return 0;
-	case KEY_PRINT_SEQ:
-		wait->print_seq = true;
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
+
+static const struct argp_child children[] = {
+	{ &bus_argp, 0, NULL, 0 }, { &output_argp, 0, NULL, 0 }, { 0 }
+};
 
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "NAME... [-- COMMAND [ARG...]]",
 	.doc = doc,
-	.children = bus_children,
+	.children = children,
 };
-
-/* ---- output --------------------------------------------------------------------- */
-
-static int print_data(const struct wait *wait, const struct heard *heard,
-		      const struct data *data)
-{
-	if (wait->format == OUTPUT_JSON)
-		return output_json(stdout, heard, data);
-	if (wait->format == OUTPUT_SHELL)
-		return output_shell(stdout, heard, data);
-
-	if (heard->missed)
-		complain("event \"%s\": %" PRIu64 " records before number %" PRIu64
-			 " were missed", heard->event, heard->missed, heard->seq);
-	if (wait->print_seq)
-		printf("%" PRIu64 "\n", heard->seq);
-	return output_plain(stdout, data);
-}
-
-static int print(const struct wait *wait, const struct heard *heard)
-{
-	_cleanup_(data_deinit) struct data data;
-	int err;
-
-	data_init(&data);
-	err = wire_decode(heard->payload, heard->size, &data);
-	if (err == -EBADMSG) {
-		complain("event \"%s\": record %" PRIu64 " (%zu bytes) was not written by "
-			 "aioevt", heard->event, heard->seq, heard->size);
-		return STATUS_TROUBLE;
-	}
-	check_memory(err);
-	check_memory(print_data(wait, heard, &data));
-	return finish_output();
-}
 
 /* ---- waiting -------------------------------------------------------------------- */
 
@@ -238,7 +159,9 @@ static int run(const struct wait *wait)
 		complain("up to %" PRIu64 " events came and went unread", ear.lost);
 	if (status == 0) {
 		signal(SIGPIPE, SIG_IGN);	/* a write error says more */
-		status = print(wait, &heard);
+		status = output_record(&wait->output, &heard);
+		if (!status)
+			status = finish_output();
 	}
 	heard_deinit(&heard);
 	return status;

@@ -60,6 +60,11 @@ run_aioevt() {
 	return 1
 }
 
+# The names of the subcommands.
+commands() {
+	"$AIOEVT" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
 # run_usage ARGS: a usage error; one line on stderr, nothing on stdout
 run_usage() {
 	run_aioevt 64 "$@" || return
