@@ -328,7 +328,7 @@ static int look_at(struct aioevt *mgr, int (*look)(struct aioevt_shm *, const ch
 	return err;
 }
 
-/* The event is open meanwhile, so that looking does not make one. */
+/* The event is opened first, so that no listener is taken for nothing. */
 static int look_last(struct aioevt_shm *shm, const char *name, void *out)
 {
 	struct wait w = { 0 };
@@ -341,7 +341,8 @@ static int look_last(struct aioevt_shm *shm, const char *name, void *out)
 		return r;
 	r = aioevt_shm_listener_new(shm, &ear);
 	if (!r)
-		r = aioevt_shm_listen(ear, name, 0, AIOEVT_SHM_FROM_LAST, 1, NULL);
+		r = aioevt_shm_listen(ear, name, AIOEVT_SHM_EXISTING, AIOEVT_SHM_FROM_LAST, 1,
+				      NULL);
 	if (!r)
 		r = aioevt_shm_wait(ear, 0, &sub);
 	if (!r)

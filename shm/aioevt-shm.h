@@ -77,6 +77,7 @@ int aioevt_shm_config_check(const struct aioevt_shm_config *config,
 #define AIOEVT_SHM_ANONYMOUS	(1u << 1)	/* a bus for this process only; no name */
 #define AIOEVT_SHM_GROUP	(1u << 2)	/* create with mode 0660 and config->group;
 						 * accept a bus that a group shares */
+#define AIOEVT_SHM_EXCLUSIVE	(1u << 3)	/* create it: -EEXIST if there is one */
 
 /*
  * Attach to the bus @name, or create it whole if there is none. @name NULL means the
@@ -87,8 +88,9 @@ int aioevt_shm_config_check(const struct aioevt_shm_config *config,
  *
  * Never waits for another participant. Returns 0 and the bus, to be closed with
  * aioevt_shm_close(), or
- *   -EINVAL     the name or the configuration is not acceptable
+ *   -EINVAL     the name, the configuration or the flags are not acceptable
  *   -ENOENT     no such bus (AIOEVT_SHM_EXISTING, or another user's), or no directory
+ *   -EEXIST     there is one already, or something else by that name (AIOEVT_SHM_EXCLUSIVE)
  *   -EPERM      the file's owner, mode or type is not what a bus of that user has
  *   -EACCES     the file or directory may not be opened
  *   -ENOEXEC    not a bus of this version: wrong magic, flags, signature or size
@@ -291,7 +293,7 @@ enum aioevt_shm_from {
 					 * ticks because stamps may be that coarse */
 };
 
-/* Flags of aioevt_shm_listen() */
+/* Flags of aioevt_shm_listen(), beside AIOEVT_SHM_EXISTING */
 #define AIOEVT_SHM_RELIABLE	(1u << 16)	/* never overtaken: emitters get -EAGAIN */
 
 /*
@@ -301,7 +303,9 @@ enum aioevt_shm_from {
  * record. Such a sub is closed by the wait after its event was removed; do not keep it over
  * a wait. *ret_sub (may be NULL) is the sub of a plain name, NULL for a pattern.
  * @from_value is 0 unless @from uses it. A reliable reader's place moves on as
- * aioevt_shm_read() copies, some records at a time. Returns 0,
+ * aioevt_shm_read() copies, some records at a time. With AIOEVT_SHM_EXISTING the event of
+ * a plain name is not made: without one, -ENOENT; and once it was removed,
+ * aioevt_shm_wait() tells -ENOENT until there is one again. Returns 0,
  * -EINVAL, -EEXIST (this listener has that event or pattern), -ENOSPC, -ENOMEM, -EFBIG.
  */
 int aioevt_shm_listen(struct aioevt_shm_listener *listener, const char *pattern,

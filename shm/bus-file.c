@@ -317,6 +317,8 @@ int bus_file_open(const struct bus_path *path, const struct aioevt_shm_config *c
 {
 	int err;
 
+	if (flags & AIOEVT_SHM_EXCLUSIVE)
+		return path->foreign ? -ENOENT : create(path, config, flags, ret_fd, ret_layout);
 	/* Each round that fails saw somebody create the file, or remove it. */
 	for (int i = 0; i < MAX_TRIES; i++) {
 		err = open_existing(path, flags, ret_fd, ret_layout);

@@ -108,14 +108,17 @@ static int open_and_attach(struct aioevt_shm *bus, const char *name,
 int aioevt_shm_open(const char *name, const struct aioevt_shm_config *config,
 		    uint32_t flags, struct aioevt_shm **ret_bus)
 {
-	const uint32_t known = AIOEVT_SHM_EXISTING | AIOEVT_SHM_ANONYMOUS | AIOEVT_SHM_GROUP;
+	const uint32_t known = AIOEVT_SHM_EXISTING | AIOEVT_SHM_ANONYMOUS | AIOEVT_SHM_GROUP |
+			       AIOEVT_SHM_EXCLUSIVE;
 	static const struct aioevt_shm_config defaults = AIOEVT_SHM_CONFIG_INIT;
 	struct aioevt_shm *bus;
 	const char *field;
 	uint64_t min, max;
 	int err, cancel;
 
-	if (flags & ~known || (config && config->size != sizeof(*config)))
+	if (flags & ~known || (config && config->size != sizeof(*config)) ||
+	    (flags & AIOEVT_SHM_EXCLUSIVE &&
+	     flags & (AIOEVT_SHM_EXISTING | AIOEVT_SHM_ANONYMOUS)))
 		return -EINVAL;
 	if (!config)
 		config = &defaults;

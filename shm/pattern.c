@@ -250,15 +250,19 @@ int aioevt_shm_listen(struct aioevt_shm_listener *l, const char *pattern, uint32
 		      struct aioevt_shm_sub **ret_sub)
 {
 	int err = bus_check(l->bus), kind;
+	uint32_t open_flags;
 
 	if (err < 0)
 		return err;
 	kind = aioevt_shm_pattern_check(pattern, strnlen(pattern, AIOEVT_SHM_NAME_MAX + 1),
 					NULL, NULL);
-	if (kind < 0 || flags & ~AIOEVT_SHM_RELIABLE || from > AIOEVT_SHM_FROM_TIME)
+	if (kind < 0 || flags & ~(AIOEVT_SHM_RELIABLE | AIOEVT_SHM_EXISTING) ||
+	    from > AIOEVT_SHM_FROM_TIME)
 		return -EINVAL;
+	open_flags = flags & AIOEVT_SHM_EXISTING;
+	flags &= AIOEVT_SHM_RELIABLE;
 	if (!kind)
-		err = listen_name(l, pattern, 0, flags, from, from_value, ret_sub);
+		err = listen_name(l, pattern, open_flags, flags, from, from_value, ret_sub);
 	else
 		err = listen_pattern(l, pattern, flags, from, from_value);
 	if (!err && kind && ret_sub)

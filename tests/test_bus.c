@@ -275,6 +275,50 @@ static void test_create_at_once(void)
 	}
 }
 
+static int exclusively(struct child *me, void *arg)
+{
+	struct aioevt_shm *bus = NULL;
+	int err;
+
+	(void)arg;
+	say(me, 'r');
+	if (hear(me) != 'g')
+		return 1;
+	err = aioevt_shm_open(NULL, NULL, AIOEVT_SHM_EXCLUSIVE, &bus);
+	say(me, !err ? 'o' : err == -EEXIST ? 'e' : '?');
+	aioevt_shm_close(bus);
+	return 0;
+}
+
+/* Of all who create it exclusively, one does. */
+static void test_exclusive(void)
+{
+	struct child child[N_CREATORS];
+	int n_opened = 0, n_refused = 0;
+
+	for (int i = 0; i < N_CREATORS; i++)
+		child[i] = spawn(exclusively, NULL);
+	for (int i = 0; i < N_CREATORS; i++)
+		check_eq(hear(&child[i]), 'r');
+	for (int i = 0; i < N_CREATORS; i++)
+		say(&child[i], 'g');
+	for (int i = 0; i < N_CREATORS; i++) {
+		int answer = hear(&child[i]);
+
+		n_opened += answer == 'o';
+		n_refused += answer == 'e';
+		end_child(&child[i]);
+	}
+	check_eq(n_opened, 1);
+	check_eq(n_refused, N_CREATORS - 1);
+	check_eq(n_files(), 1);
+	check_eq(try_open(NULL, AIOEVT_SHM_EXCLUSIVE | AIOEVT_SHM_EXISTING), -EINVAL);
+	check_eq(try_open(NULL, AIOEVT_SHM_EXCLUSIVE | AIOEVT_SHM_ANONYMOUS), -EINVAL);
+	check_eq(try_open("4000000000:other", AIOEVT_SHM_EXCLUSIVE), -ENOENT);
+	check_eq(aioevt_shm_unlink(NULL), 0);
+	check_eq(n_files(), 0);
+}
+
 /* ---- removed ------------------------------------------------------------------------------- */
 
 static void test_unlinked(bool politely)
@@ -398,6 +442,7 @@ int main(void)
 	test_config();
 	test_anonymous();
 	test_create_at_once();
+	test_exclusive();
 	test_file_size_limit();
 	test_descriptor_limit();
 	test_ports();

@@ -396,6 +396,40 @@ static void test_all_listeners(void)
 	check_eq(aioevt_shm_unlink(NULL), 0);
 }
 
+/* Who asks for an event that there is never makes one. */
+static void test_existing(void)
+{
+	struct aioevt_shm *bus = small();
+	struct aioevt_shm_listener *listener = listener_of(bus);
+	struct aioevt_shm_event *event;
+	struct aioevt_shm_sub *sub = NULL;
+	struct aioevt_shm_info info;
+
+	check_eq(aioevt_shm_listen(listener, "x", AIOEVT_SHM_EXISTING, AIOEVT_SHM_FROM_NEW, 0,
+				   &sub), -ENOENT);
+	check_eq(aioevt_shm_get_info(bus, &info), 0);
+	check_eq(info.events_used, 0);
+	event = event_of(bus, "x");
+	emit_u64(event, 1);
+	check_eq(aioevt_shm_listen(listener, "x", AIOEVT_SHM_EXISTING, AIOEVT_SHM_FROM_LAST, 1,
+				   &sub), 0);
+	check_wait(listener, "x", 1);
+	aioevt_shm_event_close(event);
+	check_eq(aioevt_shm_event_remove(bus, "x"), 0);
+	check_eq(aioevt_shm_wait(listener, 0, &sub), -ENOENT);
+	check_eq(aioevt_shm_wait(listener, in_ms(5000), &sub), -ENOENT);
+	check_eq(aioevt_shm_get_info(bus, &info), 0);
+	check_eq(info.events_used, 0);
+	event = event_of(bus, "x");
+	emit_u64(event, 2);
+	check_wait(listener, "x", 2);
+	check_nothing(listener);
+	aioevt_shm_event_close(event);
+	aioevt_shm_listener_free(listener);
+	aioevt_shm_close(bus);
+	check_eq(aioevt_shm_unlink(NULL), 0);
+}
+
 int main(void)
 {
 	struct child sleeper;
@@ -417,5 +451,6 @@ int main(void)
 	test_all_listeners();
 	end_child(&sleeper);
 	test_pattern_removed();
+	test_existing();
 	return bus_end();
 }
