@@ -15,6 +15,7 @@
 enum {
 	STATUS_DONE = 0,
 	STATUS_TROUBLE = 1,
+	STATUS_NONE = 2,	/* no record is held */
 	STATUS_MISSED = 3,	/* records were missed, and that was to be told */
 	STATUS_GONE = 4,	/* the process that was watched */
 	STATUS_TOO_FEW = 5,	/* listeners */
@@ -102,6 +103,9 @@ static inline void event_closep(struct aioevt_shm_event **event)
 /* The subcommands. Each gets its own arguments, argv[0] being "aioevt". */
 int emit_main(int argc, char **argv, const struct bus_options *bus);
 int wait_main(int argc, char **argv, const struct bus_options *bus);
+int get_main(int argc, char **argv, const struct bus_options *bus);
+int watch_main(int argc, char **argv, const struct bus_options *bus);
+int create_main(int argc, char **argv, const struct bus_options *bus);
 int list_main(int argc, char **argv, const struct bus_options *bus);
 int rm_main(int argc, char **argv, const struct bus_options *bus);
 int gc_main(int argc, char **argv, const struct bus_options *bus);

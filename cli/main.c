@@ -16,6 +16,9 @@ static const struct command {
 } commands[] = {
 	{ "emit", emit_main, "emit an event" },
 	{ "wait", wait_main, "wait for events and print them" },
+	{ "get", get_main, "print the last value of an event" },
+	{ "watch", watch_main, "show all events live" },
+	{ "create", create_main, "make a bus, or an event, of a certain size" },
 	{ "list", list_main, "show the events of the bus" },
 	{ "rm", rm_main, "remove events, or a bus" },
 	{ "gc", gc_main, "remove the buses that nobody uses" },

@@ -108,8 +108,7 @@ until_true() {
 }
 
 has_listeners() {
-	"$AIOEVT" list --json 3>&- | jq -e --arg event "$1" --argjson n "$2" \
-		'select(.event == $event and .listeners >= $n)' >/dev/null 3>&-
+	"$AIOEVT" list --json "$1" 3>&- | jq -e --argjson n "$2" '.listeners >= $n' >/dev/null 3>&-
 }
 
 is_asleep() {
