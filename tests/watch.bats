@@ -300,7 +300,7 @@ on_terminal() {
 }
 
 @test "watch: colours on a terminal, and nowhere else" {
-	local time='[0-9T:.+-]*' plain
+	local plain
 
 	type script >/dev/null || skip "no script(1)"
 	export TERM=xterm
