@@ -65,7 +65,8 @@ int finish_output(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return STATUS_DONE;
-	complain("standard output: %s", strerror(errno ? errno : EIO));
+	if (errno != EPIPE)	/* who reads no further does not want to hear of it */
+		complain("standard output: %s", strerror(errno ? errno : EIO));
 	return STATUS_TROUBLE;
 }
 

@@ -39,7 +39,10 @@ void complain_usage(const char *format, ...)
 /* End the program if @err, from a function that builds values, is negative. */
 void check_memory(int err);
 
-/* Flush stdout. Returns the exit status: 0, or STATUS_TROUBLE after a message. */
+/*
+ * Flush stdout. Returns the exit status: 0, or STATUS_TROUBLE after a message; without one if
+ * nobody reads it any more.
+ */
 int finish_output(void);
 
 struct bus_options {

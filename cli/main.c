@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* aioevt: the subcommands and what comes before them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common.h"
 
@@ -128,6 +130,19 @@ int show_help(const char *command)
 	return STATUS_DONE;
 }
 
+/*
+ * A standard stream that the caller has closed stays closed: what is opened later, such as the
+ * bus, must not take its number, or output would go there. Each gets what it cannot be used for.
+ */
+static void hold_streams(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
 	static char name[] = "aioevt";
@@ -135,6 +150,7 @@ int main(int argc, char **argv)
 
 	if (argc > 0)
 		argv[0] = name;
+	hold_streams();
 	argp_err_exit_status = STATUS_USAGE;
 	aioevt_shm_guard_sigbus();	/* a truncated bus is an error like others */
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &invocation);

@@ -14,8 +14,8 @@ static const struct argp_option bus_options[] = {
 	  "The bus (default: $AIOEVT_BUS, or \"default\")", 10 },
 	{ "group", 'g', "GROUP", 0,
 	  "Share a new bus with GROUP; accept a shared one", 10 },
-	{ "help", '?', NULL, 0, "Print this help", 20 },
-	{ "version", 'V', NULL, 0, "Print the version", 20 },
+	{ "help", '?', NULL, 0, "Print this help, or the version", 20 },
+	{ "version", 'V', NULL, OPTION_ALIAS, NULL, 20 },	/* but for the line of the help */
 	{ 0 }
 };
 

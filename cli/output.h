@@ -15,14 +15,21 @@ enum output_format {
 	OUTPUT_PLAIN,		/* arguments one per line, then key=value lines */
 	OUTPUT_JSON,		/* one object on one line */
 	OUTPUT_SHELL,		/* assignments for eval */
+	OUTPUT_TEMPLATE,	/* a line as the user made it up */
 };
 
 struct output {
 	enum output_format format;
+	const char *template;	/* checked, if it is one */
 	bool print_seq;		/* plain: the number on a first line */
+	bool nul;		/* NUL instead of newline */
+	bool utc;		/* times of a template, not in local time */
 };
 
-/* --format, --json and --print-seq: a parser's child, whose input is a struct output. */
+/*
+ * --format, --json, --print-seq, --null and --utc: a parser's child, whose input is a struct
+ * output.
+ */
 extern const struct argp output_argp;
 
 /*
@@ -32,9 +39,18 @@ extern const struct argp output_argp;
  */
 int output_record(const struct output *output, const struct heard *heard);
 
-/* The parts of it. Each returns 0 or -ENOMEM; ferror() tells about @out. */
-int output_plain(FILE *out, const struct data *data);
+/*
+ * The parts of it. Each returns 0 or -ENOMEM; ferror() tells about @out. With @nul a NUL ends each
+ * value or line, and one that has a NUL itself is its JSON.
+ */
+int output_plain(FILE *out, const struct data *data, bool nul);
 int output_json(FILE *out, const struct heard *heard, const struct data *data);
+
+/* The object alone, without a newline. */
+int output_object(FILE *out, const struct heard *heard, const struct data *data);
+
+/* Text and bytes as they are, others as JSON. With @nul, those with a NUL too. */
+int output_value(FILE *out, const struct aioevt_value *value, bool nul);
 
 /*
  * For any payload, eval of this does nothing but assign to variables AIOEVT_*. Text and
@@ -42,5 +58,19 @@ int output_json(FILE *out, const struct heard *heard, const struct data *data);
  * hold, is its JSON too, and AIOEVT_NUL names its variable.
  */
 int output_shell(FILE *out, const struct heard *heard, const struct data *data);
+
+/*
+ * Templates: text with {event}, {seq}, {time}, {time_ns}, {missed}, {args}, {kwargs}, {json}, {0}
+ * and so on for arguments, {NAME} and {kwargs.NAME} for those by key; {{ }} \n \t \0 \\.
+ *
+ * template_check() ends the program with STATUS_USAGE if @template is none.
+ */
+void template_check(const char *template);
+
+/* Whether the number of missed records is a part of it. */
+bool template_tells_missed(const char *template);
+
+int output_template(FILE *out, const struct output *output, const struct heard *heard,
+		    const struct data *data);
 
 #endif
