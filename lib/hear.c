@@ -135,6 +135,19 @@ static int listen_name(struct topic *topic, enum aioevt_shm_from from, uint64_t 
 	return err;
 }
 
+void loop_settle(struct aioevt_loop *loop)
+{
+	const struct topic *batch;
+	struct aioevt_shm_sub *sub;
+
+	lock(loop);
+	batch = loop->batch;
+	unlock(loop);
+	for (sub = sub_first(loop->ear); sub; sub = sub_next(sub))
+		if (!batch || aioevt_shm_sub_data(sub) != batch)
+			sub_settle(sub);
+}
+
 /* From here on nobody joins it without ear_lock. False: somebody has, meanwhile. */
 static bool stop_joining(struct topic *topic)
 {
@@ -159,6 +172,7 @@ static int unlisten_name(struct topic *topic)
 
 	if (!stop_joining(topic) || !sub)
 		return 0;
+	loop_settle(loop);
 	if (!is_under_pattern(loop, topic->name) || sub_unkeep(sub) < 0)
 		aioevt_shm_sub_close(sub);
 	else
@@ -297,6 +311,7 @@ static int unlisten_pattern(struct topic *topic)
 	struct aioevt_loop *loop = topic->loop;
 
 	set_heard(topic, false);
+	loop_settle(loop);
 	pattern_drop(loop->ear, topic->name);
 	return retune_subs(loop, topic->name);
 }

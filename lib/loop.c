@@ -552,6 +552,8 @@ int loop_shutdown(struct aioevt_loop *loop)
 	err = loop_await_done(loop);
 	pump_stop(loop);
 	intrude(loop);
+	if (loop->ear)
+		loop_settle(loop);
 	detach(loop);
 	ear_leave(loop);
 	return err;

@@ -212,6 +212,21 @@ int aioevt_shm_emit_wait(struct aioevt_shm_event *event, const void *data, size_
 			 uint64_t deadline, uint64_t *ret_seq);
 
 /*
+ * The same, and then sleep until @n of the reliable readers that were there before have handled
+ * the record: they have read it, and come back for what is behind it, or said so by
+ * aioevt_shm_sub_handled(). One that ends in another way has not. Returns
+ *   0              as many have
+ *   -ETIMEDOUT     it was emitted; @deadline came first
+ *   -ENOLINK       it was emitted; fewer than @n of them are left, or the event was removed
+ *   other          nothing was emitted, as above; or -ENOMEM
+ * In the first three cases *ret_seq is its number, and *ret_n how many have handled it; either may
+ * be NULL. That a reader was killed is noticed within a second.
+ */
+int aioevt_shm_emit_handled(struct aioevt_shm_event *event, const void *data, size_t size,
+			    uint32_t n, uint64_t deadline, uint64_t *ret_seq,
+			    uint32_t *ret_n);
+
+/*
  * Emit to the event @name, which comes into being if it is new, once CLOCK_MONOTONIC reaches
  * @due (ns); it is kept on the bus until then, also after the caller exited, and @data is copied.
  * Who listens to the event then emits it, exactly once, at the time due unless all who listen
@@ -302,10 +317,12 @@ enum aioevt_shm_from {
  * one sub per event as events come; events that arise later are read from their first
  * record. Such a sub is closed by the wait after its event was removed; do not keep it over
  * a wait. *ret_sub (may be NULL) is the sub of a plain name, NULL for a pattern.
- * @from_value is 0 unless @from uses it. A reliable reader's place moves on as
- * aioevt_shm_read() copies, some records at a time. With AIOEVT_SHM_EXISTING the event of
- * a plain name is not made: without one, -ENOENT; and once it was removed,
- * aioevt_shm_wait() tells -ENOENT until there is one again. Returns 0,
+ * @from_value is 0 unless @from uses it. A reliable reader keeps what it has not handled from
+ * being overwritten: what it read it has handled when it comes back for more, by the next
+ * aioevt_shm_read() of that sub or the next aioevt_shm_wait(); see aioevt_shm_sub_handled(). That
+ * is told to emitters some records at a time, at once if one waits for it. With
+ * AIOEVT_SHM_EXISTING the event of a plain name is not made: without one, -ENOENT; and once it was
+ * removed, aioevt_shm_wait() tells -ENOENT until there is one again. Returns 0,
  * -EINVAL, -EEXIST (this listener has that event or pattern), -ENOSPC, -ENOMEM, -EFBIG.
  */
 int aioevt_shm_listen(struct aioevt_shm_listener *listener, const char *pattern,
@@ -366,6 +383,14 @@ struct aioevt_shm_record {
  */
 int aioevt_shm_read(struct aioevt_shm_sub *sub, struct aioevt_shm_record *records,
 		    unsigned n_records, void *buf, size_t size);
+
+/*
+ * Say how far the caller has handled what it read of a reliable sub: all up to record number
+ * @seq (0: nothing). From the first such call on only that counts, not that it comes back. For who
+ * reads ahead, hands records to others, or ends when it has handled one. Of a lossy sub it
+ * means nothing. Returns 0, -EINVAL.
+ */
+int aioevt_shm_sub_handled(struct aioevt_shm_sub *sub, uint64_t seq);
 
 /* ---- looking on ----------------------------------------------------------------- */
 

@@ -171,7 +171,7 @@ static uint64_t cursor_of(const struct look *look, const unsigned char *ctl, uin
 	uint32_t rows = look->lo.n_listeners / 8;
 
 	return get64(ctl + look->lo.ctl_size - look->lo.n_listeners * 8 +
-		     (l % rows * 8 + l / rows) * 8);
+		     (l % rows * 8 + l / rows) * 8) & SEQ_MASK;
 }
 
 /* The head of the last ring, now: after the cursors. */

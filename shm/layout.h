@@ -148,15 +148,18 @@ static_assert(offsetof(struct event, listeners) == 264, "layout");
 
 /*
  * Stands at the start of an event's first region and stays for all its rings: the
- * reliable readers. The bitmap is followed by their cursors, one for each listener.
+ * reliable readers. The bitmap is followed by their cursors, one for each listener: the
+ * next number (52), and which registration of that listener it is of (12), see reliable.c.
  */
 struct event_ctl {
 	_Atomic uint64_t epoch;			/* bumped when a reliable reader registers */
-	uint64_t pad[7];
+	_Atomic uint64_t wanted;		/* somebody wants to know when up to this is handled */
+	uint64_t pad[6];
 	alignas(64) _Atomic uint32_t space;	/* futex: a bell, of emitters that wait for room */
 	uint32_t pad2;
 	_Atomic uint64_t reliable[];
 };
+static_assert(offsetof(struct event_ctl, wanted) == 8, "layout");
 static_assert(offsetof(struct event_ctl, space) == 64, "layout");
 static_assert(offsetof(struct event_ctl, reliable) == 72, "layout");
 

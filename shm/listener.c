@@ -412,6 +412,8 @@ int aioevt_shm_wait(struct aioevt_shm_listener *l, uint64_t deadline,
 	uint64_t busy;
 	int r = bus_check(l->bus);
 
+	if (!r && l->last_read)
+		listener_come_back(l);
 	if (!r && (!deadline || ++l->n_waits % LOOK_EVERY == 0))
 		r = recheck_if_due(l);
 	if (__builtin_expect(!r && l->due != NO_DUE, 0))

@@ -36,6 +36,8 @@ struct aioevt_shm_sub {
 	uint64_t voids;			/* numbers below pos, in this ring, that are no records */
 	uint64_t missed;		/* to be told with the next record */
 	uint64_t published;		/* the cursor, if reliable */
+	uint64_t copied;		/* the number after the last record that was read */
+	uint64_t handled;		/* all below it is, if says_handled */
 	uint64_t busy_pos;		/* that was found being written, and when */
 	uint64_t busy_since;
 	uint64_t skip_below;		/* records before it are not wanted */
@@ -43,6 +45,7 @@ struct aioevt_shm_sub {
 	struct patience patience;
 	uint32_t flags;
 	bool is_ready;
+	bool says_handled;		/* by aioevt_shm_sub_handled() */
 	bool is_resting, is_idle;	/* see rest.c */
 	struct event_ref ref;		/* while it rests: of what, and where its place is */
 	uint64_t ring_offset, slot_offset;
@@ -75,6 +78,7 @@ struct aioevt_shm_listener {
 	uint32_t *seen;			/* [n_events] generations that patterns were tried on */
 	uint64_t created;		/* header->n_created then */
 	uint64_t lost_events;		/* came and went between two looks */
+	struct aioevt_shm_sub *last_read;	/* since the last wait */
 	uint64_t recheck_at;
 	uint64_t due;			/* of the earliest timer of its events, see due.c */
 	uint64_t spin_always, spin_busy;
@@ -108,8 +112,11 @@ int sub_new(struct aioevt_shm_listener *l, struct aioevt_shm_event *ev, uint32_t
  */
 int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state);
 
-/* A reliable sub found nothing more: tell emitters how far it is. */
+/* A reliable sub has handled what it read, and found nothing more: tell emitters how far it is. */
 void sub_publish(struct aioevt_shm_sub *sub);
+
+/* The caller waits again: it has handled what it read last. */
+void listener_come_back(struct aioevt_shm_listener *l);
 
 void sub_mark_ready(struct aioevt_shm_sub *sub);
 

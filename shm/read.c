@@ -145,25 +145,70 @@ int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state)
 	return err < 0 ? err : -EPROTO;
 }
 
-void sub_publish(struct aioevt_shm_sub *sub)
+/* ---- what is handled --------------------------------------------------------------------- */
+
+/*
+ * All below this is handled: what was read before the caller came back; or if it says by itself
+ * what is, up to there. Numbers behind its last record that are no records count along.
+ */
+static uint64_t handled_to(const struct aioevt_shm_sub *sub)
 {
-	if (!(sub->flags & AIOEVT_SHM_RELIABLE) || sub->published >= sub->pos ||
-	    sub->is_detached)
-		return;
-	reliable_publish(sub->ev->map, sub->listener->index, sub->pos);
-	sub->published = sub->pos;
+	return sub->says_handled && sub->handled < sub->copied ? sub->handled : sub->pos;
 }
 
-/* Every so many records, so that the line goes to the emitters less often. */
-static void publish_some(struct aioevt_shm_sub *sub)
+void sub_publish(struct aioevt_shm_sub *sub)
+{
+	uint64_t to = handled_to(sub);
+
+	if (!(sub->flags & AIOEVT_SHM_RELIABLE) || sub->published >= to || sub->is_detached)
+		return;
+	reliable_publish(sub->ev->map, sub->listener->index, to);
+	sub->published = to;
+}
+
+/*
+ * The caller comes back. Every so many records, so that the line goes to the emitters less often;
+ * but at once if one of them waits for it.
+ */
+static void come_back(struct aioevt_shm_sub *sub)
 {
 	uint64_t every;
 
-	if (sub->is_detached)
+	if (!(sub->flags & AIOEVT_SHM_RELIABLE) || sub->is_detached)
 		return;			/* after an error: it has no ring */
 	every = sub->ring->depth / 8 < PUBLISH_EVERY ? sub->ring->depth / 8 : PUBLISH_EVERY;
-	if (sub->pos >= sub->published + every)
+	if (handled_to(sub) >= sub->published + every ||
+	    reliable_is_wanted(sub->ev->map, sub->published))
 		sub_publish(sub);
+}
+
+void listener_come_back(struct aioevt_shm_listener *l)
+{
+	struct aioevt_shm_sub *sub = l->last_read;
+
+	l->last_read = NULL;
+	if (sub)
+		come_back(sub);
+}
+
+int aioevt_shm_sub_handled(struct aioevt_shm_sub *sub, uint64_t seq)
+{
+	const struct layout *lo = &sub->listener->bus->lo;
+	int err = bus_check(sub->listener->bus);
+	uint64_t end;
+
+	if (err < 0)
+		return err;
+	if (seq > SEQ_MASK - seq_bias(lo))
+		return -EINVAL;
+	end = seq_from_user(lo, seq) + 1;
+	if (end > sub->copied)
+		end = sub->copied;	/* nothing else was read */
+	if (!sub->says_handled || sub->handled < end)
+		sub->handled = end;
+	sub->says_handled = true;
+	come_back(sub);
+	return bus_result(sub->listener->bus, 0);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -217,7 +262,7 @@ static int read_one(struct aioevt_shm_sub *sub, unsigned char *buf, size_t room,
 			continue;
 		if (r > 0) {
 			sub->missed = 0;
-			sub->pos++;
+			sub->copied = ++sub->pos;
 		}
 		return r;
 	}
@@ -234,6 +279,7 @@ int aioevt_shm_read(struct aioevt_shm_sub *sub, struct aioevt_shm_record *record
 
 	if (r < 0)
 		return r;
+	come_back(sub);
 	while (n < n_records && used <= size) {
 		r = read_one(sub, (unsigned char *)buf + used, size - used, &records[n]);
 		if (r <= 0)
@@ -242,8 +288,8 @@ int aioevt_shm_read(struct aioevt_shm_sub *sub, struct aioevt_shm_record *record
 	}
 	if (r == -EPIPE)
 		r = 0;			/* the next wait closes it */
-	if (n && sub->flags & AIOEVT_SHM_RELIABLE)
-		publish_some(sub);
+	if (n)
+		l->last_read = sub;
 	l->streak += n;
 	l->batch += n;
 	return bus_result(l->bus, n ? (int)n : r);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readers that are never overtaken. Each keeps a cursor, the number it needs next, and a
+ * Readers that are never overtaken. Each keeps a cursor, the number below which it has handled
+ * all: it has copied what is below and come back for more, or said so (read.c). A
  * claim of number s, which overwrites s - depth, needs every cursor to be above s - depth.
  * Emitters do not look at the cursors each time: an emitter remembers the smallest one as
  * a limit, together with the epoch it belongs to, and looks again when it reaches the
  * limit or the epoch has changed. Cursors only move up, so an old limit is only too low.
  *
- *   cursors[l]    by listener l, while its bit in ctl->reliable is set
+ *   cursors[l]    by listener l, while its bit in ctl->reliable is set; the high bits count
+ *                 its registrations, so that a cursor says whether it is of the same reader
  *   ctl->epoch    bumped by each reader that registers
- *   ctl->space    a bell (bell.c) on which emitters sleep for room
+ *   ctl->space    a bell (bell.c) on which emitters sleep for room, or until one is handled
+ *   ctl->wanted   up to this number, readers publish at once; only ever raised
  *
  * Registering: publish a cursor that is not too high, set the bit, bump the epoch, and only
  * then take the place: nothing below frontier + 1 - depth is promised. Emitting: see that
@@ -16,6 +19,11 @@
  * epoch before the bump, it saw s - 1 claimed before that, so the frontier that the reader
  * takes afterwards is at least s, and the claim overwrites s - depth, which is below
  * the reader's place. If it saw the epoch after the bump, it saw the bit and the cursor.
+ *
+ * Who wants to know whether a record was handled (ack.c) marks the readers before he emits it: all
+ * of them have cursors at or below its number then. One has handled it when its cursor is above
+ * and of the same registration. (Of a reader that is overtaken while it registers, the count
+ * goes on: it did not get there by handling.) It stays so after the reader has left.
  *
  * Ordering
  *   ring_next:A, may_claim:A / register:C, ring_frontier:A   seq_cst, as just told.
@@ -27,6 +35,8 @@
  *   ring_close:A, bell_ring:A / bell_arm:A, ring_look:A   the same for a ring that was grown
  *       or removed: closed, then rung.
  *   publish_cursor:A / scan:B      release/acquire: copied before it may be overwritten.
+ *   publish_cursor:A, unregister:A / marked:A,B   seq_cst: who finds the bit gone sees the last
+ *       cursor that was published before.
  * Progress  wait-free, but that a limit reached costs a scan of the readers.
  * Crash     a reader killed anywhere: its bit stays until its port is reaped; an emitter that
  *   is held up by it finds the port dead and does not count it. Stopped: the emitters
@@ -72,7 +82,7 @@ static void add(struct event_map *map, uint32_t l, uint64_t probe_below,
 		struct reliable_slowest *slowest)
 {
 	/* scan:B  seq_cst, pairs with register:A, publish_cursor:A */
-	uint64_t seq = atomic_load(cursor_of(map, l));
+	uint64_t seq = atomic_load(cursor_of(map, l)) & SEQ_MASK;
 
 	if (seq < probe_below && owner_is_dead(map, l))
 		return;
@@ -145,15 +155,32 @@ static uint64_t clamp(uint64_t from, const struct ring *ring, uint64_t frontier)
 	return from < safe ? safe : from < frontier ? from : frontier;
 }
 
+/* The high bits of the cursor of listener @l, which is mine, @n registrations on. */
+static uint64_t registration(struct event_map *map, uint32_t l, uint64_t n)
+{
+	/* registration:A  relaxed: only who has the listener writes it */
+	uint64_t word = atomic_load_explicit(cursor_of(map, l), memory_order_relaxed);
+
+	return ((word >> SEQ_BITS) + n) << SEQ_BITS;
+}
+
+static void publish(struct event_map *map, uint32_t l, uint64_t word)
+{
+	/* publish_cursor:A  seq_cst, pairs with scan:B, marked:B, space_sleep:A */
+	atomic_store(cursor_of(map, l), word);
+	reliable_wake(map);
+}
+
 int reliable_register(struct event_map *map, uint32_t l, uint64_t from, uint64_t *ret_from)
 {
-	uint64_t frontier, place;
+	uint64_t frontier, place, first;
 	int err = ring_frontier(event_map_last(map), &frontier);
 
 	if (err < 0)
 		return err;
-	/* register:A  seq_cst, pairs with scan:B */
-	atomic_store(cursor_of(map, l), clamp(from, event_map_last(map), frontier));
+	first = clamp(from, event_map_last(map), frontier);
+	/* register:A  seq_cst, pairs with scan:B, marked:B */
+	atomic_store(cursor_of(map, l), registration(map, l, 1) | first);
 	/* register:B  seq_cst, pairs with scan:A */
 	atomic_fetch_or(&map->ctl->reliable[l / 64], bit_of(l));
 	/* register:C  seq_cst, pairs with may_claim:A */
@@ -171,7 +198,7 @@ int reliable_register(struct event_map *map, uint32_t l, uint64_t from, uint64_t
 	place = clamp(from, event_map_last(map), frontier);
 	/* Closed rings are not overwritten: what is wanted of them is there. */
 	*ret_from = place == event_map_last(map)->base && from < place ? from : place;
-	reliable_publish(map, l, place);
+	publish(map, l, registration(map, l, place != first) | place);
 	return 0;
 }
 
@@ -182,16 +209,76 @@ void reliable_wake(struct event_map *map)
 
 void reliable_unregister(struct event_map *map, uint32_t l)
 {
-	/* unregister:A  seq_cst, pairs with scan:A */
+	/* unregister:A  seq_cst, pairs with scan:A, marked:A */
 	atomic_fetch_and(&map->ctl->reliable[l / 64], ~bit_of(l));
 	reliable_wake(map);
 }
 
 void reliable_publish(struct event_map *map, uint32_t l, uint64_t seq)
 {
-	/* publish_cursor:A  seq_cst, pairs with scan:B, space_sleep:A */
-	atomic_store(cursor_of(map, l), seq);
-	reliable_wake(map);
+	publish(map, l, registration(map, l, 0) | seq);
+}
+
+/* ---- who has handled what --------------------------------------------------------------- */
+
+void reliable_want(struct event_map *map, uint64_t seq)
+{
+	/* want:A  relaxed: who has read a record that was emitted after this, sees this; for
+	 * others it is a matter of when they publish */
+	uint64_t wanted = atomic_load_explicit(&map->ctl->wanted, memory_order_relaxed);
+
+	/* want:B  relaxed: as A; a failure means that another changed it: look again */
+	while (wanted < seq && !atomic_compare_exchange_weak_explicit(&map->ctl->wanted, &wanted,
+				seq, memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+bool reliable_is_wanted(struct event_map *map, uint64_t seq)
+{
+	/* want:C  relaxed: as A */
+	return seq <= atomic_load_explicit(&map->ctl->wanted, memory_order_relaxed);
+}
+
+/* Is it registered still, and its cursor, in this order. */
+static bool look_at(struct event_map *map, uint32_t l, uint64_t *ret_word)
+{
+	/* marked:A  seq_cst, pairs with unregister:A, register:B */
+	uint64_t bits = atomic_load(&map->ctl->reliable[l / 64]);
+
+	/* marked:B  seq_cst, pairs with publish_cursor:A, register:A */
+	*ret_word = atomic_load(cursor_of(map, l));
+	return bits & bit_of(l);
+}
+
+uint32_t reliable_mark(struct event_map *map, struct reliable_mark *marks)
+{
+	uint32_t n = 0;
+	uint64_t word;
+
+	for (uint32_t l = 0; l < map->bus->lo.n_words * 64; l++)
+		if (look_at(map, l, &word) && !owner_is_dead(map, l))
+			marks[n++] = (struct reliable_mark){
+				.listener = l, .registration = (uint32_t)(word >> SEQ_BITS),
+			};
+	return n;
+}
+
+enum reliable_stand reliable_look(struct event_map *map, struct reliable_mark *mark,
+				  uint64_t seq)
+{
+	uint64_t word;
+	bool is_there;
+
+	if (mark->has_handled)
+		return RELIABLE_HANDLED;
+	is_there = look_at(map, mark->listener, &word);
+	if (word >> SEQ_BITS != mark->registration)
+		return RELIABLE_GONE;
+	mark->has_handled = (word & SEQ_MASK) > seq;
+	if (mark->has_handled)
+		return RELIABLE_HANDLED;
+	return is_there && !owner_is_dead(map, mark->listener) ? RELIABLE_PENDING :
+								 RELIABLE_GONE;
 }
 
 void reliable_sleep(struct event_map *map, const struct ring *ring, uint64_t seq,

@@ -38,12 +38,31 @@ void reliable_unregister(struct event_map *map, uint32_t l);
 /* There is room, for another reason: let the emitters that wait for it look. */
 void reliable_wake(struct event_map *map);
 
-/* Move its place on, and wake the emitters that wait for room. */
+/* Move its place on: all below @seq is handled. Wakes the emitters that wait for that. */
 void reliable_publish(struct event_map *map, uint32_t l, uint64_t seq);
 
 /* Sleep until a reader may have made room, at the latest until @deadline. */
 void reliable_sleep(struct event_map *map, const struct ring *ring, uint64_t seq,
 		    struct reliable_limit *limit, uint64_t deadline);
+
+/* Readers shall say at once when they have handled records up to @seq; do they have to, of @seq? */
+void reliable_want(struct event_map *map, uint64_t seq);
+bool reliable_is_wanted(struct event_map *map, uint64_t seq);
+
+/* A reader that was there at some time. */
+struct reliable_mark {
+	uint32_t listener;
+	uint32_t registration : 31, has_handled : 1;
+};
+
+enum reliable_stand { RELIABLE_PENDING, RELIABLE_HANDLED, RELIABLE_GONE };
+
+/* Mark those that are there and alive, up to as many as the bus has listeners. Returns how many. */
+uint32_t reliable_mark(struct event_map *map, struct reliable_mark *marks);
+
+/* How does one that was marked before @seq was emitted stand to that record? */
+enum reliable_stand reliable_look(struct event_map *map, struct reliable_mark *mark,
+				  uint64_t seq);
 
 void reliable_find_slowest(struct event_map *map, struct reliable_slowest *ret_slowest);
 

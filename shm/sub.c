@@ -171,6 +171,8 @@ struct aioevt_shm_sub *aioevt_shm_sub_close(struct aioevt_shm_sub *sub)
 			clear_bits(sub);
 	}
 	TAILQ_REMOVE(&l->subs, sub, all);
+	if (l->last_read == sub)
+		l->last_read = NULL;
 	if (sub->is_ready)
 		TAILQ_REMOVE(&l->ready, sub, ready);
 	l->n_subs--;

@@ -10,6 +10,7 @@
 #define SHM_FUNCTIONS(F) \
 	F(aioevt_shm_cancel) F(aioevt_shm_close) F(aioevt_shm_config_check) \
 	F(aioevt_shm_emit) F(aioevt_shm_emit_after) F(aioevt_shm_emit_wait) \
+	F(aioevt_shm_emit_handled) F(aioevt_shm_sub_handled) \
 	F(aioevt_shm_event_close) F(aioevt_shm_event_get_info) F(aioevt_shm_event_grow) \
 	F(aioevt_shm_event_next) F(aioevt_shm_event_open) F(aioevt_shm_event_remove) \
 	F(aioevt_shm_get_info) F(aioevt_shm_guard_sigbus) F(aioevt_shm_inspect) \
@@ -130,7 +131,7 @@ static void test_end_to_end(void)
 	const char *why;
 	char text[256];
 	uint64_t min, max, seq = 0, id = 0;
-	uint32_t walk = 0;
+	uint32_t walk = 0, n = 9;
 	size_t offset;
 
 	check_eq(aioevt_shm_guard_sigbus(), 0);
@@ -161,9 +162,16 @@ static void test_end_to_end(void)
 		check_eq(record.seq, i);
 		check_mem(record.data, record.size, i == 1 ? "hello" : "world", 5);
 	}
+	check_eq(aioevt_shm_sub_handled(sub, 2), 0);
+	check_eq(aioevt_shm_emit_handled(event, "again", 5, 1, in_ms(1), &seq, &n), -ETIMEDOUT);
+	check_eq(aioevt_shm_emit_handled(event, "again", 5, 2, in_ms(1000), &seq, &n), -ENOLINK);
+	check_eq(seq, 4);
+	check_eq(n, 0);
+	while (!aioevt_shm_wait(listener, 0, &got))
+		check_eq(aioevt_shm_read(got, &record, 1, text, sizeof(text)), 1);
 	check_eq(aioevt_shm_event_get_info(event, &event_info), 0);
 	check_eq(event_info.depth, 2048);
-	check_eq(event_info.n_records, 2);
+	check_eq(event_info.n_records, 4);
 	check_eq(event_info.n_reliable, 1);
 	check_eq(aioevt_shm_emit_after(bus, "a.b", "later", 5, in_ms(60000), &id), 0);
 	check_eq(aioevt_shm_cancel(bus, id), 0);
