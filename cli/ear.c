@@ -100,6 +100,7 @@ void ear_close(struct ear *ear)
 	ear->listener = NULL;
 	pthread_mutex_unlock(&ear->lock);
 
+	ear->given = NULL;
 	if (listener)
 		ear->lost += aioevt_shm_listener_lost_events(listener);
 	aioevt_shm_listener_free(listener);
@@ -194,6 +195,7 @@ static int hold(struct ear *ear, struct aioevt_shm_sub *sub)
 {
 	int n = make_held(ear);
 
+	aioevt_shm_sub_handled(sub, 0);		/* not what is only held */
 	if (n == 0)
 		n = take(ear, sub, &ear->held[ear->n_held].heard);
 	if (n > 0) {
@@ -239,6 +241,8 @@ static void give(struct ear *ear, struct heard *heard)
 	int n = 0;
 
 	swap(&held->heard, heard);
+	ear->given = held->sub;
+	ear->given_seq = heard->seq;
 	if (++ear->n_given < MAX_GIVEN)
 		n = take(ear, held->sub, &held->heard);
 	if (n > 0)
@@ -274,14 +278,24 @@ static int hear_once(struct ear *ear, uint64_t deadline, struct heard *heard)
 		if (err < 0)
 			return err;
 		n = take(ear, sub, heard);
+		ear->given = n > 0 ? sub : NULL;
+		ear->given_seq = heard->seq;
 	}
 	return n < 0 ? n : 0;
+}
+
+void ear_handled(struct ear *ear)
+{
+	if (ear->given)
+		aioevt_shm_sub_handled(ear->given, ear->given_seq);
+	ear->given = NULL;
 }
 
 int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard)
 {
 	int err;
 
+	ear_handled(ear);
 	for (;;) {
 		err = hear_once(ear, deadline, heard);
 		if (err != -ESTALE)

@@ -24,6 +24,8 @@ struct ear {
 	struct held *held;	/* many: one record of each event that has any */
 	size_t n_held, held_room;
 	size_t n_given;		/* since the listener was last asked */
+	struct aioevt_shm_sub *given;	/* of the record that was handed out last */
+	uint64_t given_seq;
 	uint64_t lost;		/* events that came and went unread, until ear_close() */
 	struct aioevt_shm *bus;
 	pthread_mutex_t lock;	/* of the two below: ear_wake() uses them */
@@ -56,6 +58,12 @@ void ear_close(struct ear *ear);
  * removed and cannot be attached to again.
  */
 int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard);
+
+/*
+ * What ear_hear() handed out last is handled: who emitted it may be waiting to know. The next
+ * ear_hear() says so by itself; to be called by who ends instead.
+ */
+void ear_handled(struct ear *ear);
 
 /* Let ear_hear() wait no longer, on this bus and the next. Any thread. */
 void ear_wake(struct ear *ear);
