@@ -69,7 +69,7 @@ freeze_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/freeze*.c))
 tests := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 ifneq ($(ARCH),)
 # The engine's alone.
-tests := $(filter-out $(foreach t,$(shell grep -l 'mgr\.h\|foreign\.h\|aioevt\.h' tests/test_*.c),$(B)/$(t:.c=)),$(tests))
+tests := $(filter-out $(foreach t,$(shell grep -l 'cli/\|mgr\.h\|foreign\.h\|aioevt\.h' tests/test_*.c),$(B)/$(t:.c=)),$(tests))
 endif
 
 # Debian has libcbor as a shared library only; what can be linked statically is, because
@@ -108,7 +108,7 @@ $(B)/tests/test_api: $(B)/tests/test_api.o $(B)/$(SONAME)
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $< \
 		-L$(B) -laioevt-shm -Wl,-rpath,$(abspath $(B))
 
-$(B)/tests/test_json: $(B)/tests/test_json.o $(filter-out $(B)/cli/main.o,$(cli_obj)) $(B)/libaioevt-shm.a
+$(B)/tests/test_json $(B)/tests/test_emit_ack: $(B)/tests/%: $(B)/tests/%.o $(filter-out $(B)/cli/main.o,$(cli_obj)) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
 
 # Foreign loops, which nothing else needs.

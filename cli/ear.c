@@ -295,7 +295,8 @@ int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard)
 {
 	int err;
 
-	ear_handled(ear);
+	if (!ear->is_busy)
+		ear_handled(ear);
 	for (;;) {
 		err = hear_once(ear, deadline, heard);
 		if (err != -ESTALE)

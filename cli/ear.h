@@ -26,6 +26,7 @@ struct ear {
 	size_t n_given;		/* since the listener was last asked */
 	struct aioevt_shm_sub *given;	/* of the record that was handed out last */
 	uint64_t given_seq;
+	bool is_busy;		/* the caller is not done with it: asking for more does not say so */
 	uint64_t lost;		/* events that came and went unread, until ear_close() */
 	struct aioevt_shm *bus;
 	pthread_mutex_t lock;	/* of the two below: ear_wake() uses them */
@@ -61,7 +62,7 @@ int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard);
 
 /*
  * What ear_hear() handed out last is handled: who emitted it may be waiting to know. The next
- * ear_hear() says so by itself; to be called by who ends instead.
+ * ear_hear() says so by itself, unless is_busy; to be called by who ends instead.
  */
 void ear_handled(struct ear *ear);
 

@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* aioevt emit */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include <bsd/stdlib.h>
 
 #include "aioevt.h"
 #include "args.h"
-#include "common.h"
+#include "emit.h"
 #include "json.h"
-#include "wire.h"
+#include "number.h"
 
-#define ATTEMPTS	8	/* to emit while the bus is being removed */
+#define MAX_LISTENERS	8192	/* of a bus, at most */
+#define MIN_SPEED	1e-3
+#define MAX_SPEED	1e6
 
 static const char doc[] =
 	"Emit the event NAME with arguments, by position and by key. What looks like a "
 	"number, true, false or null is one; KEY:=JSON and :=JSON give any JSON value."
 	"\v"
-	"Status: 0 emitted, 1 not, 6 7 64 as for all. See aioevt-emit(1).";
+	"Status: 0 emitted, 1 not, 5 too few, 6 7 64 as for all. See aioevt-emit(1).";
 
-enum { KEY_AFTER = 0x100, KEY_ARG, KEY_JSON, KEY_PRINT_SEQ, KEY_STDIN, KEY_STRING };
+enum {
+	KEY_AFTER = 0x100, KEY_ACK, KEY_ARG, KEY_FROM, KEY_IF_CHANGED, KEY_JSON, KEY_LINES,
+	KEY_NEED, KEY_NULL, KEY_PRINT_SEQ, KEY_SPEED, KEY_STDIN, KEY_STRING, KEY_TIMEOUT,
+};
 
 static const struct argp_option options[] = {
 	{ "after", KEY_AFTER, "DURATION", 0,
@@ -35,6 +39,16 @@ static const struct argp_option options[] = {
 	{ "stdin", KEY_STDIN, NULL, 0,
 	  "Add standard input as the last ARG", 1 },
 	{ "string", KEY_STRING, NULL, 0, "Take every ARG and VALUE as text", 1 },
+	{ "lines", KEY_LINES, NULL, 0, "One record per input line, its last ARG", 1 },
+	/* -0.5 is a number: the option itself is '0' below */
+	{ "-0, --null", 0, NULL, OPTION_DOC, "One record per NUL-separated item, likewise", 1 },
+	{ "null", KEY_NULL, NULL, OPTION_HIDDEN, NULL, 1 },
+	{ "from", KEY_FROM, "FILE", 0, "Records as wait --json prints them, - is stdin", 1 },
+	{ "speed", KEY_SPEED, "X", 0, "With --from: X times as fast as they came", 1 },
+	{ "need", KEY_NEED, "N", 0, "First wait until N listeners are there", 2 },
+	{ "ack", KEY_ACK, "N", 0, "Wait until N reliable listeners handled it", 2 },
+	{ "timeout", KEY_TIMEOUT, "DURATION", 0, "For --need and --ack; then status 5", 2 },
+	{ "if-changed", KEY_IF_CHANGED, NULL, 0, "Not if the last record has the same data", 2 },
 	{ "print-seq", KEY_PRINT_SEQ, NULL, 0, "Print the sequence number", 2 },
 	/* Not options but negative numbers; see parse(). */
 	{ NULL, '0', "", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL, 0 },
@@ -49,25 +63,6 @@ static const struct argp_option options[] = {
 	{ NULL, '9', "", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL, 0 },
 	{ NULL, '.', "", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL, 0 },
 	{ 0 }
-};
-
-struct word {
-	const char *text;
-	bool verbatim;
-};
-
-struct emit {
-	struct bus_options bus;
-	const char *name;
-	const char *json;
-	bool is_text, has_stdin, print_seq, is_later;
-	uint64_t delay;			/* ns, if it is later */
-	struct word *words;
-	size_t n_words;
-	struct data data;
-	char *input;			/* standard input */
-	void *payload;			/* encoded data */
-	size_t size;
 };
 
 /* ---- command line --------------------------------------------------------------- */
@@ -88,6 +83,61 @@ static void init_words(struct emit *emit, struct argp_state *state)
 	check_memory(emit->words ? 0 : -ENOMEM);
 }
 
+static uint32_t parse_listeners(const char *option, const char *text)
+{
+	const char *why = NULL;
+	long long n = strtonum(text, 1, MAX_LISTENERS, &why);
+
+	if (why)
+		complain_usage("%s \"%s\": %s, not from 1 to %d", option, text, why,
+			       MAX_LISTENERS);
+	return (uint32_t)n;
+}
+
+/* A number over 0, with a point or without. */
+static double parse_speed(const char *text)
+{
+	struct aioevt_value number;
+	double speed = 0;
+
+	if (number_parse(text, strlen(text), &number) == 0)
+		speed = number.type == AIOEVT_DOUBLE ? number.real :
+			number.type == AIOEVT_INT ? (double)number.integer : 0;
+	if (!(speed >= MIN_SPEED && speed <= MAX_SPEED))
+		complain_usage("--speed \"%s\": not a number from %g to %g", text, MIN_SPEED,
+			       MAX_SPEED);
+	return speed;
+}
+
+/* What waits, and for how long. */
+static error_t parse_waiting(int key, char *arg, struct emit *emit)
+{
+	switch (key) {
+	case KEY_ACK:
+		emit->ack = parse_listeners("--ack", arg);
+		return 0;
+	case KEY_AFTER:
+		emit->is_later = true;
+		emit->delay = parse_duration("--after", arg);
+		return 0;
+	case KEY_IF_CHANGED:
+		emit->if_changed = true;
+		return 0;
+	case KEY_NEED:
+		emit->need = parse_listeners("--need", arg);
+		return 0;
+	case KEY_PRINT_SEQ:
+		emit->print_seq = true;
+		return 0;
+	case KEY_TIMEOUT:
+		emit->has_timeout = true;
+		emit->timeout = parse_duration("--timeout", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct emit *emit = state->input;
@@ -99,15 +149,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		add_word(emit, arg, false);
 		return 0;
-	case KEY_AFTER:
-		emit->is_later = true;
-		emit->delay = parse_duration("--after", arg);
-		return 0;
 	case KEY_ARG:
 		add_word(emit, arg, true);
 		return 0;
+	case KEY_FROM:
+		emit->from = arg;
+		return 0;
 	case KEY_JSON:
 		emit->json = arg;
+		return 0;
+	case KEY_LINES:
+		emit->by_lines = true;
+		return 0;
+	case KEY_NULL:
+		emit->by_nuls = true;
+		return 0;
+	case KEY_SPEED:
+		emit->speed = parse_speed(arg);
 		return 0;
 	case KEY_STDIN:
 		emit->has_stdin = true;
@@ -115,16 +173,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_STRING:
 		emit->is_text = true;
 		return 0;
-	case KEY_PRINT_SEQ:
-		emit->print_seq = true;
-		return 0;
 	case '0' ... '9':
 	case '.':
+		if (key == '0' && !arg) {
+			emit->by_nuls = true;
+			return 0;
+		}
 		/* "-2.5" came as option 2 with argument ".5": take the word whole. */
 		add_word(emit, state->argv[state->next - 1], false);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_waiting(key, arg, emit);
 	}
 }
 
@@ -135,6 +194,62 @@ static const struct argp argp = {
 	.doc = doc,
 	.children = bus_children,
 };
+
+/* ---- what goes together ----------------------------------------------------------- */
+
+static const char *stream_of(const struct emit *emit)
+{
+	return emit->from ? "--from" : emit->by_lines ? "--lines" : emit->by_nuls ? "--null" : NULL;
+}
+
+static void refuse_beside(const char *stream, bool is_given, const char *option)
+{
+	if (is_given)
+		complain_usage("%s beside %s: one or the other", option, stream);
+}
+
+/* With many records. */
+static void check_stream(const struct emit *emit, const char *stream)
+{
+	refuse_beside(stream, emit->by_lines && emit->by_nuls, "--null");
+	refuse_beside(stream, emit->from && (emit->by_lines || emit->by_nuls),
+		      emit->by_lines ? "--lines" : "--null");
+	refuse_beside(stream, emit->has_stdin, "--stdin");
+	refuse_beside(stream, emit->json, "--json");
+	refuse_beside(stream, emit->is_later, "--after");
+	refuse_beside(stream, emit->ack, "--ack");
+	refuse_beside(stream, emit->if_changed, "--if-changed");
+	refuse_beside(stream, emit->print_seq, "--print-seq");
+	if (!emit->from)
+		return;
+	refuse_beside(stream, emit->is_text, "--string");
+	if (emit->n_words)
+		complain_usage("--from gives the whole data: no ARG, KEY or --arg beside it");
+	if (emit->need && !emit->name)
+		complain_usage("--need beside --from needs the NAME of an event");
+}
+
+static void check_options(struct emit *emit)
+{
+	const char *stream = stream_of(emit);
+
+	if (!emit->name && !emit->from)
+		complain_usage("emit needs the NAME of an event; see aioevt emit --help");
+	if (emit->name)
+		check_name(emit->name);
+	if (stream)
+		check_stream(emit, stream);
+	if (emit->is_later && emit->print_seq)
+		complain_usage("--print-seq beside --after: a record to come has no number yet");
+	refuse_beside("--after", emit->is_later && emit->ack, "--ack");
+	refuse_beside("--after", emit->is_later && emit->if_changed, "--if-changed");
+	if (emit->has_timeout && !emit->need && !emit->ack)
+		complain_usage("--timeout is for --need and --ack, of which there is none");
+	if (emit->speed > 0 && !emit->from)
+		complain_usage("--speed is for --from, which is not there");
+}
+
+/* ---- data ------------------------------------------------------------------------- */
 
 static void read_json_data(struct emit *emit)
 {
@@ -165,172 +280,6 @@ static void build_data(struct emit *emit)
 	args_finish(&emit->data);
 }
 
-/* ---- emission ------------------------------------------------------------------- */
-
-/* Read at most @max bytes; more is left unread and makes *ret_len @max + 1. */
-static int read_input(char **ret_input, size_t max, size_t *ret_len)
-{
-	size_t len = 0, room = 0;
-	char *input = NULL, *more;
-	ssize_t n = 1;
-
-	while (n && len <= max) {
-		if (len == room) {
-			room = room ? 2 * room : 4096;
-			more = realloc(input, room);
-			if (!more) {
-				free(input);
-				return -ENOMEM;
-			}
-			input = more;
-		}
-		n = read(STDIN_FILENO, input + len, room - len);
-		if (n < 0 && errno != EINTR) {
-			free(input);
-			return -errno;
-		}
-		len += n > 0 ? (size_t)n : 0;
-	}
-	*ret_input = input;
-	*ret_len = len;
-	return 0;
-}
-
-static int complain_size(const char *what, const struct aioevt_shm_info *info)
-{
-	complain("%s over the %" PRIu32 " bytes that the bus takes (max_payload); nothing "
-		 "was emitted", what, info->max_payload);
-	return STATUS_TROUBLE;
-}
-
-static int add_input(struct emit *emit, struct aioevt_shm *bus)
-{
-	struct aioevt_shm_info info;
-	struct aioevt_value value;
-	size_t len = 0;
-	int err;
-
-	err = aioevt_shm_get_info(bus, &info);
-	if (err < 0)
-		return bus_trouble(&emit->bus, bus, NULL, err);
-	err = read_input(&emit->input, info.max_payload, &len);
-	if (err < 0) {
-		complain("standard input: %s", strerror(-err));
-		return STATUS_TROUBLE;
-	}
-	if (len > info.max_payload)
-		return complain_size("standard input is", &info);
-
-	value = args_text(emit->input, len);
-	check_memory(value_list_add(&emit->data.args, &value));
-	return STATUS_DONE;
-}
-
-static int encode(struct emit *emit)
-{
-	int err;
-
-	err = wire_encode(&emit->data, NULL, 0, &emit->size);
-	if (err == -ENOBUFS) {
-		emit->payload = malloc(emit->size);
-		check_memory(emit->payload ? 0 : -ENOMEM);
-		err = wire_encode(&emit->data, emit->payload, emit->size, &emit->size);
-	}
-	if (err == 0)
-		return STATUS_DONE;
-	complain("the data cannot be encoded: %s", strerror(-err));
-	return STATUS_TROUBLE;
-}
-
-static int complain_full(const struct emit *emit, struct aioevt_shm_event *event)
-{
-	struct aioevt_shm_event_info info = { 0 };
-
-	aioevt_shm_event_get_info(event, &info);
-	complain("event \"%s\": reliable listener of process %d is %" PRIu64 " records "
-		 "behind and %" PRIu32 " is all that are held; nothing was emitted",
-		 emit->name, (int)info.slowest_pid, info.slowest_lag, info.depth);
-	return STATUS_TROUBLE;
-}
-
-/* @event is NULL if it could not be opened. */
-static int complain_emit(const struct emit *emit, struct aioevt_shm *bus,
-			 struct aioevt_shm_event *event, int err)
-{
-	struct aioevt_shm_info info;
-	char what[64];
-
-	if (!event || aioevt_shm_get_info(bus, &info) < 0)
-		return bus_trouble(&emit->bus, bus, emit->name, err);
-	if (err == -EAGAIN)
-		return complain_full(emit, event);
-	if (err == -EMSGSIZE) {
-		snprintf(what, sizeof(what), "the data takes %zu bytes,", emit->size);
-		return complain_size(what, &info);
-	}
-	if (emit->size > info.inline_size && (err == -EFBIG || err == -ENOSPC))
-		return payload_trouble(&emit->bus, emit->name, emit->size,
-				       info.inline_size, err);
-	return bus_trouble(&emit->bus, bus, emit->name, err);
-}
-
-/* Keep it on the bus until it is due. */
-static int emit_later(struct emit *emit, struct aioevt_shm *bus)
-{
-	int err = aioevt_shm_emit_after(bus, emit->name, emit->payload, emit->size,
-					aioevt_in_ns(emit->delay), NULL);
-
-	if (err != -ENOSPC)
-		return err;
-	complain("event \"%s\": no room for one more emission to come; nothing was scheduled",
-		 emit->name);
-	return STATUS_TROUBLE;
-}
-
-/* Returns the exit status, or -ESTALE if the bus was removed meanwhile: try again. */
-static int emit_once(struct emit *emit, uint64_t *ret_seq)
-{
-	_cleanup_(bus_closep) struct aioevt_shm *bus = NULL;
-	_cleanup_(event_closep) struct aioevt_shm_event *event = NULL;
-	int status, err;
-
-	status = bus_attach(&emit->bus, 0, &bus);
-	if (status)
-		return status;
-	if (emit->has_stdin && !emit->input)
-		status = add_input(emit, bus);
-	if (!status && !emit->payload)
-		status = encode(emit);
-	if (status)
-		return status;
-
-	if (emit->is_later)
-		err = emit_later(emit, bus);
-	else
-		err = aioevt_shm_event_open(bus, emit->name, AIOEVT_SHM_PRECISE_TIME, &event);
-	if (err == 0 && event)
-		err = aioevt_shm_emit(event, emit->payload, emit->size, ret_seq);
-	if (err >= 0 || err == -ESTALE)
-		return err;
-	return complain_emit(emit, bus, event, err);
-}
-
-static int run(struct emit *emit)
-{
-	uint64_t seq = 0;
-	int status = -ESTALE, i;
-
-	for (i = 0; i < ATTEMPTS && status == -ESTALE; i++)
-		status = emit_once(emit, &seq);
-	if (status == -ESTALE)
-		return bus_trouble(&emit->bus, NULL, emit->name, -ESTALE);
-	if (status || !emit->print_seq)
-		return status;
-
-	printf("%" PRIu64 "\n", seq);
-	return finish_output();
-}
-
 int emit_main(int argc, char **argv, const struct bus_options *bus)
 {
 	struct emit emit = { .bus = *bus };
@@ -338,15 +287,13 @@ int emit_main(int argc, char **argv, const struct bus_options *bus)
 
 	data_init(&emit.data);
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &emit);
-	if (!emit.name)
-		complain_usage("emit needs the NAME of an event; see aioevt emit --help");
-	check_name(emit.name);
-	if (emit.is_later && emit.print_seq)
-		complain_usage("--print-seq beside --after: a record to come has no number yet");
+	check_options(&emit);
 	build_data(&emit);
+	emit.deadline = emit.has_timeout ? aioevt_in_ns(emit.timeout) : AIOEVT_FOREVER;
 	signal(SIGPIPE, SIG_IGN);	/* a write error says more */
 
-	status = run(&emit);
+	status = emit.from ? emit_from(&emit) :
+		 stream_of(&emit) ? emit_lines(&emit) : emit_once(&emit);
 
 	data_deinit(&emit.data);
 	free(emit.words);

@@ -25,14 +25,30 @@ static int refuse(struct json_error *error, const char *why, const struct aioevt
 	return -EINVAL;
 }
 
-static int take_member(struct aioevt_member *m, struct data *data,
+/* Of what is about the record, what a record needs. */
+static int take_about(struct aioevt_member *m, struct json_record *record, struct json_error *error)
+{
+	if (is_key(&m->key, "event")) {
+		if (m->value.type != AIOEVT_TEXT)
+			return refuse(error, "\"event\" is not a text", NULL);
+		record->event = m->value;
+		m->value = value_null();
+	} else if (is_key(&m->key, "time")) {
+		if (m->value.type != AIOEVT_INT || m->value.integer < 0)
+			return refuse(error, "\"time\" is not a number of nanoseconds", NULL);
+		record->time = (uint64_t)m->value.integer;
+	}
+	return 0;
+}
+
+static int take_member(struct aioevt_member *m, struct json_record *record, bool is_record,
 		       struct json_error *error)
 {
 	bool is_args = is_key(&m->key, "args");
-	struct aioevt_value *target = is_args ? &data->args : &data->kwargs;
+	struct aioevt_value *target = is_args ? &record->data.args : &record->data.kwargs;
 
 	if (is_about_record(&m->key))
-		return 0;
+		return is_record ? take_about(m, record, error) : 0;
 	if (!is_args && !is_key(&m->key, "kwargs"))
 		return refuse(error, "only \"args\" and \"kwargs\" are data, not \"",
 			      &m->key);
@@ -45,27 +61,51 @@ static int take_member(struct aioevt_member *m, struct data *data,
 	return 0;
 }
 
-int json_read_data(const char *text, size_t len, struct data *ret_data,
-		   struct json_error *ret_error)
+void json_record_deinit(struct json_record *record)
+{
+	data_deinit(&record->data);
+	value_deinit(&record->event);
+}
+
+static int read_members(const char *text, size_t len, bool is_record,
+			struct json_record *ret_record, struct json_error *ret_error)
 {
 	_cleanup_(value_deinit) struct aioevt_value map = value_null();
-	_cleanup_(data_deinit) struct data data;
+	struct json_record record = { .event = value_null() };
 	size_t i;
 	int err;
 
-	data_init(&data);
 	err = json_read(text, len, VALUE_DEPTH_MAX, &map, ret_error);
 	if (err < 0)
 		return err;
 	if (map.type != AIOEVT_MAP)
 		return refuse(ret_error, "not {\"args\":[...],\"kwargs\":{...}}", NULL);
 
-	for (i = 0; i < map.n; i++) {
-		err = take_member(&map.members[i], &data, ret_error);
-		if (err < 0)
-			return err;
+	data_init(&record.data);
+	for (i = 0; i < map.n && !err; i++)
+		err = take_member(&map.members[i], &record, is_record, ret_error);
+	if (err < 0) {
+		json_record_deinit(&record);
+		return err;
 	}
-	*ret_data = data;
-	data_init(&data);
+	*ret_record = record;
 	return 0;
+}
+
+int json_read_data(const char *text, size_t len, struct data *ret_data,
+		   struct json_error *ret_error)
+{
+	struct json_record record;
+	int err;
+
+	err = read_members(text, len, false, &record, ret_error);
+	if (err == 0)
+		*ret_data = record.data;
+	return err;
+}
+
+int json_read_record(const char *text, size_t len, struct json_record *ret_record,
+		     struct json_error *ret_error)
+{
+	return read_members(text, len, true, ret_record, ret_error);
 }

@@ -38,6 +38,17 @@ int json_read(const char *text, size_t len, unsigned depth, struct aioevt_value 
 int json_read_data(const char *text, size_t len, struct data *ret_data,
 		   struct json_error *ret_error);
 
+struct json_record {
+	struct data data;
+	struct aioevt_value event;	/* text, or null if it is not there */
+	uint64_t time;			/* 0: not there */
+};
+
+/* The same with the name and time of the record; json_record_deinit() frees it. */
+int json_read_record(const char *text, size_t len, struct json_record *ret_record,
+		     struct json_error *ret_error);
+void json_record_deinit(struct json_record *record);
+
 /* Write a value on one line. Returns 0 or -ENOMEM; ferror() tells about @out. */
 int json_write(FILE *out, const struct aioevt_value *value);
 

@@ -266,7 +266,7 @@ struct aioevt_shm_event_info {
 	uint64_t n_records;	/* emitted since the event came into being */
 	uint64_t last_time;	/* ns, CLOCK_REALTIME; 0: no record is held */
 	uint32_t depth;
-	uint32_t n_listeners;
+	uint32_t n_listeners;	/* alive */
 	uint32_t n_reliable;	/* of them, reliable */
 	pid_t slowest_pid;	/* of the reliable reader that is furthest behind; 0: none */
 	uint64_t slowest_lag;	/* records it has not read yet */

@@ -291,10 +291,14 @@ static uint32_t count_listeners(struct event_map *map)
 {
 	uint32_t n = 0;
 
-	for (uint32_t w = 0; w < map->bus->lo.n_words; w++)
-		/* count_listeners:A  relaxed: for people to read */
-		n += (uint32_t)__builtin_popcountll(atomic_load_explicit(
-				&map->event->listeners[w], memory_order_relaxed));
+	for (uint32_t w = 0; w < map->bus->lo.n_words; w++) {
+		/* count_listeners:A  relaxed: only to count them */
+		uint64_t bits = atomic_load_explicit(&map->event->listeners[w],
+						     memory_order_relaxed);
+
+		for (; bits; bits &= bits - 1)
+			n += !listener_is_dead(map->bus, w * 64 + (uint32_t)__builtin_ctzll(bits));
+	}
 	return n;
 }
 

@@ -48,7 +48,7 @@ static int listener_take(struct aioevt_shm *bus, uint32_t *ret_index)
 			continue;
 		/* before, so that whoever is killed in between is still found */
 		bus_raise(&bus->header->listeners_hw, l + 1);
-		/* listener_take:A  acq_rel, pairs with listener_free:A, owner_is_dead:A */
+		/* listener_take:A  acq_rel, pairs with listener_free:A, listener_is_dead:A */
 		if (!atomic_compare_exchange_strong_explicit(&sh->owner, &none,
 				bus->port_index + 1, memory_order_acq_rel,
 				memory_order_relaxed))

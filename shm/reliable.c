@@ -64,17 +64,15 @@ static _Atomic uint64_t *cursor_of(struct event_map *map, uint32_t l)
 }
 
 /*
- * Is the owner of listener @l dead? Its cursor does not count then, whether or not anybody
- * has reaped it. (If the listener was taken anew meanwhile, its reader's registration
- * bumped the epoch after the emitter looked at it: the argument above holds.)
+ * (If the listener was taken anew meanwhile, its reader's registration bumped the epoch after the
+ * emitter looked at it: the argument above holds.)
  */
-static bool owner_is_dead(struct event_map *map, uint32_t l)
+bool listener_is_dead(struct aioevt_shm *bus, uint32_t l)
 {
-	/* owner_is_dead:A  acquire, pairs with listener_take:A */
-	uint32_t owner = atomic_load_explicit(&bus_listener(map->bus, l)->owner,
-					      memory_order_acquire);
+	/* listener_is_dead:A  acquire, pairs with listener_take:A */
+	uint32_t owner = atomic_load_explicit(&bus_listener(bus, l)->owner, memory_order_acquire);
 
-	return !owner || port_is_dead(map->bus, owner - 1);
+	return !owner || port_is_dead(bus, owner - 1);
 }
 
 /* Readers whose cursor is below @probe_below count only if they are alive. */
@@ -84,7 +82,7 @@ static void add(struct event_map *map, uint32_t l, uint64_t probe_below,
 	/* scan:B  seq_cst, pairs with register:A, publish_cursor:A */
 	uint64_t seq = atomic_load(cursor_of(map, l)) & SEQ_MASK;
 
-	if (seq < probe_below && owner_is_dead(map, l))
+	if (seq < probe_below && listener_is_dead(map->bus, l))
 		return;
 	slowest->n++;
 	if (seq < slowest->seq) {
@@ -256,7 +254,7 @@ uint32_t reliable_mark(struct event_map *map, struct reliable_mark *marks)
 	uint64_t word;
 
 	for (uint32_t l = 0; l < map->bus->lo.n_words * 64; l++)
-		if (look_at(map, l, &word) && !owner_is_dead(map, l))
+		if (look_at(map, l, &word) && !listener_is_dead(map->bus, l))
 			marks[n++] = (struct reliable_mark){
 				.listener = l, .registration = (uint32_t)(word >> SEQ_BITS),
 			};
@@ -277,7 +275,7 @@ enum reliable_stand reliable_look(struct event_map *map, struct reliable_mark *m
 	mark->has_handled = (word & SEQ_MASK) > seq;
 	if (mark->has_handled)
 		return RELIABLE_HANDLED;
-	return is_there && !owner_is_dead(map, mark->listener) ? RELIABLE_PENDING :
+	return is_there && !listener_is_dead(map->bus, mark->listener) ? RELIABLE_PENDING :
 								 RELIABLE_GONE;
 }
 

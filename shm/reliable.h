@@ -21,6 +21,12 @@ struct reliable_slowest {
 };
 
 /*
+ * Is the owner of listener @l dead? It does not count then, nor does its cursor, whether or
+ * not anybody has reaped it.
+ */
+bool listener_is_dead(struct aioevt_shm *bus, uint32_t l);
+
+/*
  * May @seq, which ring_next() offered, be claimed? Recomputes the limit if it must. Does
  * not wait; costs system calls only to tell whether a reader in the way is dead.
  */
