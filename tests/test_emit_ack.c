@@ -4,7 +4,9 @@
  * that has not come back for more has not handled it, whatever it read ahead.
  */
 
+#define bus_open bus_open_here	/* the program has another */
 #include "bus.h"
+#undef bus_open
 
 #include <limits.h>
 #include <spawn.h>
@@ -70,7 +72,7 @@ static void finish(struct command *c, int status, const char *text)
 	close(c->err);
 	check_eq(waitpid(c->pid, &got, 0), c->pid);
 	check(WIFEXITED(got));
-	if (WEXITSTATUS(got) != status || !!strstr(c->text, text) == !*text)
+	if (WEXITSTATUS(got) != status)
 		fprintf(stderr, "stderr: %s", c->text);
 	check_eq(WEXITSTATUS(got), status);
 	if (*text)
