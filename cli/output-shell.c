@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "json.h"
-
-#define KEY_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#include "variable.h"
 
 /* Single quotes keep everything but themselves and NUL, in every POSIX shell. */
 static void print_quoted(FILE *out, const char *text, size_t len)
@@ -44,43 +43,12 @@ static int print_json(FILE *out, const struct aioevt_value *value)
 	return err;
 }
 
-static bool is_string(const struct aioevt_value *value)
-{
-	return value->type == AIOEVT_TEXT || value->type == AIOEVT_BYTES;
-}
-
-static bool has_nul(const struct aioevt_value *value)
-{
-	return is_string(value) && value->n && memchr(value->string, '\0', value->n);
-}
-
 static int print_value(FILE *out, const struct aioevt_value *value)
 {
-	if (!is_string(value) || has_nul(value))
+	if (!variable_is_string(value) || variable_has_nul(value))
 		return print_json(out, value);
 	print_quoted(out, value->string, value->n);
 	return 0;
-}
-
-/*
- * The variable of a key. AIOEVT_KW_ with the key if it is letters, digits and "_"; else
- * AIOEVT_KX_ with "_" and two hexadecimal digits for every byte, "_" too, that is no
- * letter or digit. So no two keys have one variable.
- */
-static void print_variable(FILE *out, const struct aioevt_value *key)
-{
-	size_t i;
-	bool plain = true;
-
-	for (i = 0; i < key->n && plain; i++)
-		plain = key->string[i] && strchr(KEY_CHARS "_", key->string[i]);
-	fputs(plain && key->n ? "AIOEVT_KW_" : "AIOEVT_KX_", out);
-	for (i = 0; i < key->n; i++) {
-		if (plain || (key->string[i] && strchr(KEY_CHARS, key->string[i])))
-			fputc(key->string[i], out);
-		else
-			fprintf(out, "_%02X", (unsigned char)key->string[i]);
-	}
 }
 
 static int print_args(FILE *out, const struct aioevt_value *args)
@@ -105,7 +73,7 @@ static int print_kwargs(FILE *out, const struct aioevt_value *kwargs)
 	int err;
 
 	for (i = 0; i < kwargs->n; i++) {
-		print_variable(out, &kwargs->members[i].key);
+		variable_print_key(out, &kwargs->members[i].key);
 		fputc('=', out);
 		err = print_value(out, &kwargs->members[i].value);
 		if (err < 0)
@@ -117,7 +85,7 @@ static int print_kwargs(FILE *out, const struct aioevt_value *kwargs)
 	for (i = 0; i < kwargs->n; i++) {
 		if (i)
 			fputc(' ', out);
-		print_variable(out, &kwargs->members[i].key);
+		variable_print_key(out, &kwargs->members[i].key);
 	}
 	fputs("'\n", out);
 	return 0;
@@ -130,16 +98,16 @@ static void print_nul(FILE *out, const struct data *data)
 
 	fputs("AIOEVT_NUL='", out);
 	for (i = 0; i < data->args.n; i++) {
-		if (!has_nul(&data->args.items[i]))
+		if (!variable_has_nul(&data->args.items[i]))
 			continue;
 		fprintf(out, "%sAIOEVT_ARG_%zu", space, i);
 		space = " ";
 	}
 	for (i = 0; i < data->kwargs.n; i++) {
-		if (!has_nul(&data->kwargs.members[i].value))
+		if (!variable_has_nul(&data->kwargs.members[i].value))
 			continue;
 		fputs(space, out);
-		print_variable(out, &data->kwargs.members[i].key);
+		variable_print_key(out, &data->kwargs.members[i].key);
 		space = " ";
 	}
 	fputs("'\n", out);
