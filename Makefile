@@ -63,6 +63,8 @@ lib_obj :=
 OUR_CFLAGS += -DENGINE_ALONE
 endif
 cli_obj := $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
+# What tests of its parts are linked with: not the table of commands and who asks for it.
+cli_parts := $(filter-out $(B)/cli/main.o $(B)/cli/help.o,$(cli_obj))
 bench_obj := $(patsubst %.c,$(B)/%.o,$(filter-out tests/bench/true.c,$(wildcard tests/bench/*.c)))
 soak_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/soak/*.c))
 freeze_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/freeze*.c))
@@ -103,12 +105,12 @@ $(B)/aioevt: $(cli_obj) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
 
 # Tests see the inside of the library; test_api is linked with the shared one alone. The
-# JSON of the program is tested with the program's own objects.
+# JSON and the conditions of the program are tested with the program's own objects.
 $(B)/tests/test_api: $(B)/tests/test_api.o $(B)/$(SONAME)
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $< \
 		-L$(B) -laioevt-shm -Wl,-rpath,$(abspath $(B))
 
-$(B)/tests/test_json $(B)/tests/test_emit_ack: $(B)/tests/%: $(B)/tests/%.o $(filter-out $(B)/cli/main.o,$(cli_obj)) $(B)/libaioevt-shm.a
+$(B)/tests/test_json $(B)/tests/test_where $(B)/tests/test_emit_ack: $(B)/tests/%: $(B)/tests/%.o $(cli_parts) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
 
 # Foreign loops, which nothing else needs.
@@ -158,9 +160,9 @@ examples: $(examples)
 FUZZ_SAN := address,undefined,fuzzer-no-link
 FUZZ_B := .build/$(subst $(comma),-,$(FUZZ_SAN))-clang
 FUZZ_SECONDS ?= 300
-fuzz_targets := attach bus json registry ring wire
+fuzz_targets := attach bus json registry ring where wire
 
-$(B)/tests/fuzz/json: $(filter-out $(B)/cli/main.o,$(cli_obj))
+$(B)/tests/fuzz/json $(B)/tests/fuzz/where: $(cli_parts)
 $(B)/tests/fuzz/bus $(B)/tests/fuzz/registry: $(B)/tests/fuzz/small-bus.o
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -fsanitize=fuzzer \
