@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "gone.h"
+
 extern char **environ;
 
 /* The status that a shell gives for it. */
@@ -86,7 +88,7 @@ int command_start(struct command *command, char **argv, struct ear *ear)
 	command->ear = ear;
 	command->status = STATUS_DONE;
 	atomic_init(&command->settled, false);
-	err = pthread_create(&command->thread, NULL, watch, command);
+	err = start_thread(&command->thread, watch, command);
 	if (err) {
 		complain("cannot watch \"%s\": %s", argv[0], strerror(err));
 		return STATUS_TROUBLE;

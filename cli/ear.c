@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "place.h"
 
 #define FIRST_ROOM	1024	/* bytes; grown to what a record takes */
 #define MAX_GIVEN	256	/* records between two looks for events that have news */
@@ -15,16 +18,23 @@ struct held {
 	struct heard heard;
 };
 
-static int listen_to(struct ear *ear, const char *name)
+static int listen_to(struct ear *ear, size_t i)
 {
+	const char *name = ear->names[i];
+	enum aioevt_shm_from from = AIOEVT_SHM_FROM_NEW;
+	uint64_t value = 0;
 	int err;
 
-	if (ear->from_after)
-		err = aioevt_shm_listen(ear->listener, name, ear->flags, AIOEVT_SHM_FROM_SEQ,
-					ear->after + 1, NULL);
-	else
-		err = aioevt_shm_listen(ear->listener, name, ear->flags, AIOEVT_SHM_FROM_NEW,
-					0, NULL);
+	if (ear->cursor) {
+		from = place_start(ear, name, &value);
+	} else if (ear->from_after) {
+		from = AIOEVT_SHM_FROM_SEQ;
+		value = ear->after + 1;
+	} else if (ear->from_last) {
+		from = AIOEVT_SHM_FROM_LAST;
+		value = 1;
+	}
+	err = aioevt_shm_listen(ear->listener, name, ear->flags, from, value, NULL);
 	return err == -EEXIST ? 0 : err;	/* the same name twice */
 }
 
@@ -40,20 +50,35 @@ static int make_listener(struct ear *ear)
 	return err;
 }
 
-static int listen_to_all(struct ear *ear)
+/* For each name. Returns 0, -ESTALE, or the exit status after a message. */
+static int for_all(struct ear *ear, int (*what)(struct ear *ear, size_t i))
 {
-	size_t i;
 	int err;
 
-	err = make_listener(ear);
-	for (i = 0; i < ear->n_names && err == 0; i++) {
-		err = listen_to(ear, ear->names[i]);
+	for (size_t i = 0; i < ear->n_names; i++) {
+		err = what(ear, i);
 		if (err < 0 && err != -ESTALE)
 			return bus_trouble(ear->options, ear->bus, ear->names[i], err);
+		if (err < 0)
+			return err;
 	}
+	return 0;
+}
+
+static int listen_to_all(struct ear *ear)
+{
+	int status, err = make_listener(ear);
+
 	if (err < 0 && err != -ESTALE)
 		return bus_trouble(ear->options, ear->bus, NULL, err);
-	return err;
+	if (err < 0)
+		return err;
+	status = ear->cursor ? for_all(ear, place_prepare) : 0;
+	if (!status)
+		status = for_all(ear, listen_to);
+	if (!status && ear->cursor)
+		status = for_all(ear, place_prepare_late);
+	return status;
 }
 
 /* Whatever a bus holds that took the place of a removed one is new to us. */
@@ -61,6 +86,8 @@ static void want_all(struct ear *ear)
 {
 	ear->after = 0;
 	ear->from_after = true;
+	if (ear->cursor)
+		cursor_forget(ear->cursor);
 }
 
 int ear_open(struct ear *ear)
@@ -108,8 +135,26 @@ void ear_close(struct ear *ear)
 	drop_held(ear);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+bool ear_is_late(const struct ear *ear, const struct heard *heard)
+{
+	/* ear_is_late:A  relaxed, pairs with ear_wake:A: the time is all that is told */
+	uint64_t woken_at = atomic_load_explicit(&ear->woken_at, memory_order_relaxed);
+
+	return woken_at && heard->time > woken_at;
+}
+
 void ear_wake(struct ear *ear)
 {
+	/* ear_wake:A  relaxed, pairs with ear_is_late:A */
+	atomic_store_explicit(&ear->woken_at, now_ns(), memory_order_relaxed);
 	pthread_mutex_lock(&ear->lock);
 	ear->woken = true;
 	if (ear->listener)
@@ -158,7 +203,9 @@ static int take(struct ear *ear, struct aioevt_shm_sub *sub, struct heard *heard
 				return err;
 		} else if (n <= 0) {
 			return n;
-		} else if (record.seq > ear->after) {
+		} else if (record.seq > ear->after &&
+			   (!ear->cursor || place_takes(ear, aioevt_shm_sub_name(sub),
+							record.seq, &record.missed))) {
 			note(heard, aioevt_shm_sub_name(sub), &record);
 			return 1;
 		}
@@ -221,6 +268,8 @@ static int gather(struct ear *ear, uint64_t deadline)
 		err = aioevt_shm_wait(ear->listener, deadline, &sub);
 	}
 	ear->n_given = 0;
+	if (err == -EINTR && ear->n_held)
+		aioevt_shm_listener_wake(ear->listener);	/* what is held goes first */
 	return ear->n_held ? 0 : err;
 }
 

@@ -10,8 +10,11 @@
  */
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "common.h"
+
+struct cursor;
 
 struct ear {
 	const struct bus_options *options;
@@ -19,6 +22,8 @@ struct ear {
 	size_t n_names;
 	uint64_t after;		/* records up to this number do not count; 0: not asked */
 	bool from_after;	/* hear what is newer than that, not only what is new */
+	bool from_last;		/* hear the newest record of each event, then what is new */
+	struct cursor *cursor;	/* may be NULL; hear what is not known to it, see place.h */
 	uint32_t flags;		/* of aioevt_shm_listen(): AIOEVT_SHM_RELIABLE or 0 */
 	bool many;		/* more than one event may have something */
 	struct held *held;	/* many: one record of each event that has any */
@@ -32,6 +37,7 @@ struct ear {
 	pthread_mutex_t lock;	/* of the two below: ear_wake() uses them */
 	struct aioevt_shm_listener *listener;
 	bool woken;
+	_Atomic uint64_t woken_at;	/* ns, CLOCK_REALTIME; 0: it was not */
 };
 
 #define EAR_INIT { .lock = PTHREAD_MUTEX_INITIALIZER }
@@ -45,8 +51,8 @@ struct heard {
 };
 
 /*
- * Attach and listen, as options, names, after and from_after say. Returns 0, or the exit
- * status after a message.
+ * Attach and listen, as options, names, after, from_after, from_last and cursor say. Returns
+ * 0, or the exit status after a message.
  */
 int ear_open(struct ear *ear);
 
@@ -68,6 +74,9 @@ void ear_handled(struct ear *ear);
 
 /* Let ear_hear() wait no longer, on this bus and the next. Any thread. */
 void ear_wake(struct ear *ear);
+
+/* Was this record emitted after ear_wake() was called? */
+bool ear_is_late(const struct ear *ear, const struct heard *heard);
 
 void heard_deinit(struct heard *heard);
 

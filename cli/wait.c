@@ -1,58 +1,70 @@
 /* SPDX-License-Identifier: MIT */
-/* aioevt wait */
+/* aioevt wait: its command line. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include <bsd/stdlib.h>
 
-#include "command.h"
-#include "aioevt.h"
-#include "common.h"
-#include "output.h"
+#include "wait.h"
 
-static const char doc[] =
-	"Wait for an event and print what it carries. A NAME may be a pattern (*, >)."
-	"\v"
-	"Status: 0 it came, 1 trouble, 6 7 64 as for all, 124 timed out, 126 127 or "
-	"COMMAND's. See aioevt-wait(1).";
+static const char doc[] = "Wait for events and print them. Status: as aioevt-wait(1) tells.";
 
-enum { KEY_AFTER = 0x100 };
+enum {
+	KEY_AFTER = 0x100, KEY_ALL, KEY_ANY, KEY_COUNT, KEY_CURSOR_FILE, KEY_FOLLOW, KEY_OR_LAST,
+	KEY_READY_FD, KEY_STRICT, KEY_WHERE, KEY_WHILE_ALIVE,
+};
 
 static const struct argp_option options[] = {
+	{ "after", KEY_AFTER, "SEQ", 0, "Take records newer than number SEQ, also old ones", 1 },
+	{ "all", KEY_ALL, NULL, 0, "Wait for each NAME, not for any (default)", 1 },
+	{ "any", KEY_ANY, NULL, OPTION_ALIAS, NULL, 1 },
+	{ "count", KEY_COUNT, "N", 0, "Take N records; with --all N of each NAME", 1 },
+	{ "cursor-file", KEY_CURSOR_FILE, "FILE", 0, "Go on where the last run ended", 1 },
+	{ "follow", KEY_FOLLOW, NULL, 0, "Print each record, until interrupted", 1 },
+	{ "or-last", KEY_OR_LAST, NULL, 0, "The newest record that is there will do", 1 },
+	{ "ready-fd", KEY_READY_FD, "FD", 0, "Write a newline to FD once listening", 1 },
+	{ "strict", KEY_STRICT, NULL, 0, "Status 3 if records were missed", 1 },
 	{ "timeout", 't', "DURATION", 0, "Give up then, with status 124", 1 },
-	{ "after", KEY_AFTER, "SEQ", 0,
-	  "Take records newer than number SEQ, also old ones", 1 },
+	{ "where", KEY_WHERE, "EXPR", 0, "Only if so, as 'args[0] > 9 && event =~ \"x$\"'", 1 },
+	{ "while-alive", KEY_WHILE_ALIVE, "PID", 0, "Give up when it ends, with status 4", 1 },
 	{ 0 }
 };
 
-struct wait {
-	struct bus_options bus;
-	char **names;
-	size_t n_names;
-	char **command;			/* NULL: none */
-	uint64_t timeout;		/* ns; AIOEVT_SHM_NO_DEADLINE: none */
-	uint64_t after;
-	bool has_after;
-	struct output output;
-};
-
-/* ---- command line --------------------------------------------------------------- */
-
-static uint64_t parse_seq(const char *text)
+static uint64_t parse_number(const char *option, const char *text, int64_t least, int64_t most)
 {
 	const char *why = NULL;
-	long long seq;
+	long long number = strtonum(text, least, most, &why);
 
-	seq = strtonum(text, 0, INT64_MAX - 1, &why);
 	if (why)
-		complain_usage("--after \"%s\": %s, not from 0 to %" PRId64, text, why,
-			       INT64_MAX - 1);
-	return (uint64_t)seq;
+		complain_usage("%s \"%s\": %s, not from %" PRId64 " to %" PRId64, option, text,
+			       why, least, most);
+	return (uint64_t)number;
+}
+
+/* Not of those that the output goes to. */
+static int parse_ready_fd(const char *text)
+{
+	int fd = (int)parse_number("--ready-fd", text, 3, INT_MAX);
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || flags & O_PATH)
+		complain_usage("--ready-fd \"%s\": not open for writing", text);
+	return fd;
+}
+
+static struct where *parse_where(const char *text)
+{
+	struct where *where = NULL;
+	struct where_error error;
+	int err = where_parse(text, &where, &error);
+
+	if (err == -EINVAL)
+		complain_usage("--where: %s", error.why);
+	check_memory(err);
+	return where;
 }
 
 static void take_word(struct wait *wait, char *word, struct argp_state *state)
@@ -66,31 +78,81 @@ static void take_word(struct wait *wait, char *word, struct argp_state *state)
 	wait->names[wait->n_names++] = word;
 }
 
+static void init(struct wait *wait, struct argp_state *state)
+{
+	wait->bus.program = "aioevt wait";
+	state->child_inputs[0] = &wait->bus;
+	state->child_inputs[1] = &wait->output;
+	wait->names = calloc((size_t)state->argc + 1, sizeof(*wait->names));
+	check_memory(wait->names ? 0 : -ENOMEM);
+}
+
+/* What does not go together. */
+static void check(const struct wait *wait, const struct argp_state *state)
+{
+	if (state->quoted && !wait->command)
+		complain_usage("no COMMAND after \"--\"");
+	if (wait->all && wait->any)
+		complain_usage("--any beside --all");
+	if (wait->has_after && (wait->or_last || wait->cursor_file))
+		complain_usage("--after beside %s: both say where to begin",
+			       wait->or_last ? "--or-last" : "--cursor-file");
+	if (wait->follow && wait->all && !wait->has_count)
+		complain_usage("--follow beside --all, without --count: it would never end");
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct wait *wait = state->input;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		wait->bus.program = "aioevt wait";
-		state->child_inputs[0] = &wait->bus;
-		state->child_inputs[1] = &wait->output;
-		wait->names = calloc((size_t)state->argc + 1, sizeof(*wait->names));
-		check_memory(wait->names ? 0 : -ENOMEM);
+		init(wait, state);
 		return 0;
 	case ARGP_KEY_ARG:
 		take_word(wait, arg, state);
 		return 0;
 	case ARGP_KEY_END:
-		if (state->quoted && !wait->command)
-			complain_usage("no COMMAND after \"--\"");
+		check(wait, state);
 		return 0;
 	case 't':
 		wait->timeout = parse_duration("--timeout", arg);
 		return 0;
 	case KEY_AFTER:
-		wait->after = parse_seq(arg);
+		wait->after = parse_number("--after", arg, 0, INT64_MAX - 1);
 		wait->has_after = true;
+		return 0;
+	case KEY_ALL:
+		wait->all = true;
+		return 0;
+	case KEY_ANY:
+		wait->any = true;
+		return 0;
+	case KEY_COUNT:
+		wait->count = parse_number("--count", arg, 1, INT64_MAX);
+		wait->has_count = true;
+		return 0;
+	case KEY_CURSOR_FILE:
+		wait->cursor_file = arg;
+		return 0;
+	case KEY_FOLLOW:
+		wait->follow = true;
+		return 0;
+	case KEY_OR_LAST:
+		wait->or_last = true;
+		return 0;
+	case KEY_READY_FD:
+		wait->ready_fd = parse_ready_fd(arg);
+		return 0;
+	case KEY_STRICT:
+		wait->strict = true;
+		return 0;
+	case KEY_WHERE:
+		where_free(wait->where);
+		wait->where = parse_where(arg);
+		return 0;
+	case KEY_WHILE_ALIVE:
+		wait->alive = (pid_t)parse_number("--while-alive", arg, 1, INT_MAX);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -109,74 +171,21 @@ static const struct argp argp = {
 	.children = children,
 };
 
-/* ---- waiting -------------------------------------------------------------------- */
-
-static int hear(const struct wait *wait, struct ear *ear, struct heard *heard)
-{
-	uint64_t deadline = wait->timeout == AIOEVT_FOREVER ? AIOEVT_FOREVER :
-			    aioevt_in_ns(wait->timeout);
-	struct command command;
-	int status, failure = 0, err;
-
-	if (wait->command) {
-		status = command_start(&command, wait->command, ear);
-		if (status)
-			return status;
-	}
-	err = ear_hear(ear, deadline, heard);
-	if (wait->command)
-		failure = command_settle(&command);
-
-	if (err == 0)
-		return STATUS_DONE;
-	if (err == -EINTR && failure)
-		return failure;
-	if (err == -ETIMEDOUT)
-		return STATUS_TIMEOUT;
-	if (err == -ECANCELED)
-		return STATUS_TROUBLE;
-	return bus_trouble(&wait->bus, ear->bus, NULL, err);
-}
-
-static int run(const struct wait *wait)
-{
-	struct heard heard = { 0 };
-	struct ear ear = EAR_INIT;
-	int status;
-
-	ear.options = &wait->bus;
-	ear.names = wait->names;
-	ear.n_names = wait->n_names;
-	ear.after = wait->after;
-	ear.from_after = wait->has_after;
-	status = ear_open(&ear);
-	if (status)
-		return status;
-
-	status = hear(wait, &ear, &heard);
-	ear_close(&ear);
-	if (ear.lost)
-		complain("up to %" PRIu64 " events came and went unread", ear.lost);
-	if (status == 0) {
-		signal(SIGPIPE, SIG_IGN);	/* a write error says more */
-		status = output_record(&wait->output, &heard);
-		if (!status)
-			status = finish_output();
-	}
-	heard_deinit(&heard);
-	return status;
-}
-
 int wait_main(int argc, char **argv, const struct bus_options *bus)
 {
-	struct wait wait = { .bus = *bus, .timeout = AIOEVT_SHM_NO_DEADLINE };
+	struct wait wait = {
+		.bus = *bus, .timeout = AIOEVT_SHM_NO_DEADLINE, .ready_fd = -1, .count = 1,
+	};
 	int status;
 
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &wait);
 	if (!wait.n_names)
 		complain_usage("wait needs the NAME of an event; see aioevt wait --help");
+	if (wait.follow && !wait.has_count)
+		wait.count = UINT64_MAX;
 
-	status = run(&wait);
+	status = wait_run(&wait);
+	where_free(wait.where);
 	free(wait.names);
 	return status;
 }

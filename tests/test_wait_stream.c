@@ -1,0 +1,143 @@
+/* aioevt wait beside a stream that does not pause: what it missed is exact, and it still ends. */
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "aioevt-shm.h"
+#include "test.h"
+
+#define DEPTH	8
+
+static char dir[] = "/dev/shm/aioevt-test.XXXXXX";
+static char output[65536];	/* of the last command */
+static struct aioevt_shm *bus;
+static atomic_bool is_over;
+
+static void find_program(void)
+{
+	char path[PATH_MAX];
+	ssize_t n;
+
+	n = readlink("/proc/self/exe", path, sizeof(path) - 20);
+	check(n > 0);
+	path[n] = '\0';
+	strcpy(strrchr(path, '/'), "/../aioevt");
+	if (access(path, X_OK))
+		exit(77);
+	setenv("PROGRAM", path, 1);
+}
+
+/* Run a command of the shell, in which $PROGRAM is the program. Returns its status. */
+static int run(const char *command)
+{
+	char line[1024];
+	size_t n;
+	FILE *pipe;
+	int status;
+
+	snprintf(line, sizeof(line), "timeout -s KILL 30 sh -c '%s' 2>&1", command);
+	pipe = popen(line, "re");
+	check(pipe != NULL);
+	n = fread(output, 1, sizeof(output) - 1, pipe);
+	output[n] = '\0';
+	status = pclose(pipe);
+	check(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void emit(const char *name, unsigned n)
+{
+	static const unsigned char nothing[] = { 0x82, 0x80, 0xa0 };	/* [[], {}] */
+	struct aioevt_shm_event *event;
+
+	check_eq(aioevt_shm_event_open(bus, name, 0, &event), 0);
+	while (n--)
+		check_eq(aioevt_shm_emit(event, nothing, sizeof(nothing), NULL), 0);
+	aioevt_shm_event_close(event);
+}
+
+/* The numbers and what was missed before them, of the last command, which ended with @status. */
+static void check_run(const char *command, int status, const char *expected)
+{
+	char got[256] = "", *end = got;
+	int result = run(command);
+
+	if (result != status)
+		fprintf(stderr, "%s: %s\n", command, output);
+	check_eq(result, status);
+	for (char *at = output; (at = strstr(at, "\"seq\":")) && end < got + 200; at++)
+		end += sprintf(end, "%s%ld-%ld", end == got ? "" : " ", atol(at + 6),
+			       atol(strstr(at, "\"missed\":") + 9));
+	check_str(got, expected);
+}
+
+#define NEXT(names)	"$PROGRAM wait " names " --cursor-file $AIOEVT_DIR/cursor -t 0 --json --strict "
+
+static void test_missed(void)
+{
+	emit("e", 2);
+	check_run(NEXT("e \"p.>\""), 124, "");
+	emit("e", 3);
+	check_run(NEXT("e \"p.>\" --follow"), 124, "3-0 4-0 5-0");
+	emit("e", 20);
+	emit("p.x", 20);
+	check_run(NEXT("e"), 3, "18-12");
+	check_run(NEXT("e --count 7"), 0, "19-0 20-0 21-0 22-0 23-0 24-0 25-0");
+	check_run(NEXT("e"), 124, "");
+	/* an event that came later: what it held at first */
+	check_run(NEXT("\"p.>\""), 3, "13-12");
+	check_run(NEXT("\"p.>\" --count 7"), 0, "14-0 15-0 16-0 17-0 18-0 19-0 20-0");
+	emit("p.x", 9);
+	emit("e", 9);
+	check_run(NEXT("\">\" --where \"event =~ \\\"x\\\"\""), 3, "22-1");
+}
+
+static void *emit_on(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&is_over))
+		emit("s", 64);
+	return NULL;
+}
+
+/* It is too slow for all of them, and there is always one more. */
+static void test_end(void)
+{
+	pthread_t thread;
+
+	check(!pthread_create(&thread, NULL, emit_on, NULL));
+	check_eq(run("$PROGRAM wait s --where false -t 0.2 2>/dev/null"), 124);
+	check_eq(run("$PROGRAM wait s --follow --where false -t 0.2 2>/dev/null"), 124);
+	check_eq(run("$PROGRAM wait s --count 1000000000 -t 0.2 >/dev/null 2>&1"), 124);
+	check_eq(run("sleep 0.2 & exec $PROGRAM wait s --follow --while-alive $! >/dev/null 2>&1"), 4);
+	check_eq(run("$PROGRAM wait s \"t.>\" --follow -- sh -c \"sleep 0.2; exit 9\" >/dev/null 2>&1"), 9);
+	check_eq(run("$PROGRAM wait s --follow --count 5000 --json --strict"
+		     " --cursor-file $AIOEVT_DIR/cursor 2>&1 >/dev/null | wc -l"), 0);
+	check_str(output, "0\n");
+	atomic_store(&is_over, true);
+	pthread_join(thread, NULL);
+}
+
+int main(void)
+{
+	struct aioevt_shm_config config = AIOEVT_SHM_CONFIG_INIT;
+	char command[100];
+
+	find_program();
+	unsetenv("AIOEVT_BUS");
+	check(mkdtemp(dir) != NULL);
+	setenv("AIOEVT_DIR", dir, 1);
+	config.depth = DEPTH;
+	check_eq(aioevt_shm_open(NULL, &config, 0, &bus), 0);
+
+	test_missed();
+	test_end();
+
+	aioevt_shm_close(bus);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command);
+}
