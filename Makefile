@@ -217,6 +217,11 @@ headers := shm/aioevt-shm.h $(wildcard lib/aioevt*.h)
 man_pages := $(wildcard man/*.1 man/*.3 man/*.7)
 D := $(DESTDIR)$(PREFIX)
 
+# Of the shells, where Debian has them: what is packaged is apart from what is local.
+bash_completions := $(D)/share/bash-completion/completions
+zsh_completions := $(D)/share/zsh/$(if $(filter %/local,$(PREFIX)),site-functions,vendor-completions)
+fish_completions := $(D)/share/fish/vendor_completions.d
+
 # Made anew each time: PREFIX may be another.
 $(B)/aioevt-shm.pc: shm/aioevt-shm.pc.in FORCE
 	@mkdir -p $(@D)
@@ -235,13 +240,18 @@ install: all $(B)/aioevt-shm.pc
 		dir=$(D)/share/man/man$${page##*.}; \
 		install -d $$dir && install -m 644 $$page $$dir/ || exit 1; \
 	done
+	$(Q)install -d $(bash_completions) $(zsh_completions) $(fish_completions)
+	$(Q)install -m 644 cli/completions/aioevt.bash $(bash_completions)/aioevt
+	$(Q)install -m 644 cli/completions/_aioevt $(zsh_completions)/_aioevt
+	$(Q)install -m 644 cli/completions/aioevt.fish $(fish_completions)/aioevt.fish
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 uninstall:
 	$(Q)rm -f $(D)/bin/aioevt $(addprefix $(D)/include/,$(notdir $(headers))) \
 		$(DESTDIR)$(LIBDIR)/libaioevt-shm.a \
 		$(DESTDIR)$(LIBDIR)/libaioevt-shm.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) \
-		$(DESTDIR)$(LIBDIR)/libaioevt-shm.so $(DESTDIR)$(LIBDIR)/pkgconfig/aioevt-shm.pc
+		$(DESTDIR)$(LIBDIR)/libaioevt-shm.so $(DESTDIR)$(LIBDIR)/pkgconfig/aioevt-shm.pc \
+		$(bash_completions)/aioevt $(zsh_completions)/_aioevt $(fish_completions)/aioevt.fish
 	$(Q)for page in $(man_pages); do rm -f $(D)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean:
