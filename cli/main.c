@@ -22,6 +22,7 @@ static const struct command {
 	{ "watch", watch_main, "show all events live" },
 	{ "create", create_main, "make a bus, or an event, of a certain size" },
 	{ "list", list_main, "show the events of the bus" },
+	{ "top", top_main, "watch the events, their rates and who lags" },
 	{ "rm", rm_main, "remove events, or a bus" },
 	{ "gc", gc_main, "remove the buses that nobody uses" },
 	{ "doctor", doctor_main, "say whether the bus is healthy" },
