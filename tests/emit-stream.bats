@@ -245,7 +245,8 @@ one_line() {
 		>"$OUT" 3>&-
 	jq -e '.[0] >= 199 and .[0] < 390 or .[2] > 500' "$OUT" 3>&-
 	jq -e '.[2] >= 399' "$OUT" 3>&-
-	run_aioevt emit e --from "$BATS_TEST_TMPDIR/recording" --speed 1000
+	# an hour, in 4 ms
+	printf '{"time":%d}\n' 1000000000 3601000000000 | run_aioevt emit e --from - --speed 1000000
 	printf '{"args":[1]}\n' | run_aioevt 1 emit e --from - --speed 1
 	one_line 'aioevt: standard input, line 1: no "time", which --speed needs'
 }
