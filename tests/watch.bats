@@ -211,6 +211,18 @@ other 1'
 	exec 7<&-
 	end_aioevt 1
 	expect "stderr" "$errors" ""
+	# The same with something to write.
+	(trap '' PIPE; exec "$AIOEVT" watch --timeout 30) >"$BATS_TEST_TMPDIR/pipe" 2>"$ERR.bg" \
+		</dev/null 3>&- &
+	BACKGROUND=$!
+	exec 7<"$BATS_TEST_TMPDIR/pipe"
+	until_listening first
+	kill -STOP "$BACKGROUND"
+	exec 7<&-
+	run_aioevt emit first x
+	kill -CONT "$BACKGROUND"
+	end_aioevt 1
+	expect "stderr" "$errors" ""
 }
 
 @test "watch | head ends" {
@@ -253,7 +265,7 @@ f 1 after'
 }
 
 # Signals as a shell that waits in the foreground would have them.
-@test "watch: SIGINT and SIGTERM end it; it leaves nothing, and cuts no line" {
+@test "watch: SIGINT and SIGTERM end it, and it leaves nothing" {
 	local name number
 
 	for name in INT:130 TERM:143; do
