@@ -109,6 +109,7 @@ int wait_main(int argc, char **argv, const struct bus_options *bus);
 int get_main(int argc, char **argv, const struct bus_options *bus);
 int watch_main(int argc, char **argv, const struct bus_options *bus);
 int create_main(int argc, char **argv, const struct bus_options *bus);
+int on_main(int argc, char **argv, const struct bus_options *bus);
 int list_main(int argc, char **argv, const struct bus_options *bus);
 int rm_main(int argc, char **argv, const struct bus_options *bus);
 int gc_main(int argc, char **argv, const struct bus_options *bus);

@@ -21,6 +21,7 @@ static const struct command {
 	{ "get", get_main, "print the last value of an event" },
 	{ "watch", watch_main, "show all events live" },
 	{ "create", create_main, "make a bus, or an event, of a certain size" },
+	{ "on", on_main, "run a command for each record" },
 	{ "list", list_main, "show the events of the bus" },
 	{ "top", top_main, "watch the events, their rates and who lags" },
 	{ "rm", rm_main, "remove events, or a bus" },
