@@ -115,6 +115,7 @@ int rm_main(int argc, char **argv, const struct bus_options *bus);
 int gc_main(int argc, char **argv, const struct bus_options *bus);
 int doctor_main(int argc, char **argv, const struct bus_options *bus);
 int top_main(int argc, char **argv, const struct bus_options *bus);
+int bench_main(int argc, char **argv, const struct bus_options *bus);
 int help_main(int argc, char **argv, const struct bus_options *bus);
 
 /* Whether there is such a subcommand. */

@@ -27,6 +27,7 @@ static const struct command {
 	{ "rm", rm_main, "remove events, or a bus" },
 	{ "gc", gc_main, "remove the buses that nobody uses" },
 	{ "doctor", doctor_main, "say whether the bus is healthy" },
+	{ "bench", bench_main, "measure this machine in ten seconds" },
 	{ "help", help_main, "show the manual page of a command" },
 };
 #define N_COMMANDS	(sizeof(commands) / sizeof(*commands))
