@@ -203,9 +203,15 @@ open_terminal() {
 	until_true on_screen '*shell>*'
 }
 
-# The server goes with its only session.
 close_terminal() {
 	tmux kill-server || true
+}
+
+# Also when a test failed.
+eval "$(declare -f teardown | sed '1s/teardown/teardown_bus/')"
+teardown() {
+	[ ! -e "$BATS_TEST_TMPDIR/tmux" ] || close_terminal 2>/dev/null
+	teardown_bus
 }
 
 screen() {
@@ -272,24 +278,26 @@ e.two *0.0 *1 * 0 *0 *- *-*"
 
 @test "top on a terminal draws a bar for each event, and sorts by rate or name" {
 	open_terminal 100 24
-	enter "while :; do $AIOEVT emit b; $AIOEVT emit c; $AIOEVT emit b; done &"
+	enter "while [ -d $AIOEVT_DIR ]; do $AIOEVT emit b; $AIOEVT emit c; $AIOEVT emit b; done &"
 	run_aioevt emit a
-	start_top
-	# Twice as often as c, so before it; now and then a look comes at a bad moment.
+	start_top --interval 2
+	# Twice as often as c, so before it.
 	until_true on_screen "*
 b * ####################
 c * ####*
 a *0.0*"
 	tmux send-keys n
-	until_true on_screen "*
+	until_true on_screen "*BAR
 a *0.0*
-b * ####*
-c * ####*"
+b *"
 	tmux send-keys s
-	until_true on_screen "*
-b * ####*
-c * ####*
-a *0.0*"
+	until_true on_screen "*BAR
+b * ####################
+*"
+	tmux send-keys q
+	until_true modes_are "0 1"
+	enter "kill %1; wait; echo all en''ded"
+	until_true on_screen '*all ended*'
 	close_terminal
 }
 
