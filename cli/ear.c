@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "listener.h"
 #include "place.h"
 
 #define FIRST_ROOM	1024	/* bytes; grown to what a record takes */
@@ -252,20 +253,31 @@ static int hold(struct ear *ear, struct aioevt_shm_sub *sub)
 	return n;
 }
 
+/* The wait to come may close it, if it is of an event under a pattern that was removed. */
+static void forget_given(struct ear *ear)
+{
+	for (size_t i = 0; i < ear->n_names && ear->given; i++)
+		if (!strcmp(ear->names[i], aioevt_shm_sub_name(ear->given)))
+			return;
+	ear->given = NULL;
+}
+
 /* Until @deadline for one record, and then one of each event that has any. */
 static int gather(struct ear *ear, uint64_t deadline)
 {
 	struct aioevt_shm_sub *sub;
-	int err = aioevt_shm_wait(ear->listener, deadline, &sub);
+	int err;
 
+	forget_given(ear);
+	err = aioevt_shm_wait(ear->listener, deadline, &sub);
 	while (err == 0 && !aioevt_shm_sub_data(sub)) {
 		int n = hold(ear, sub);
 
 		if (n < 0)
 			return n;
-		if (ear->n_held)
-			deadline = 0;
-		err = aioevt_shm_wait(ear->listener, deadline, &sub);
+		/* A wait closes subs of events that were removed: none while some are held. */
+		err = ear->n_held ? listener_look(ear->listener, &sub) :
+				    aioevt_shm_wait(ear->listener, deadline, &sub);
 	}
 	ear->n_given = 0;
 	if (err == -EINTR && ear->n_held)

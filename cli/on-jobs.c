@@ -209,6 +209,16 @@ void jobs_end(struct jobs *jobs, int status)
 	pthread_mutex_unlock(&jobs->lock);
 }
 
+bool jobs_are_idle(struct jobs *jobs)
+{
+	bool is_idle;
+
+	pthread_mutex_lock(&jobs->lock);
+	is_idle = !jobs->n_running;
+	pthread_mutex_unlock(&jobs->lock);
+	return is_idle;
+}
+
 bool jobs_have_room(struct jobs *jobs)
 {
 	bool room;

@@ -54,6 +54,7 @@ bool jobs_are_over(struct jobs *jobs);
 void jobs_end(struct jobs *jobs, int status);
 
 bool jobs_have_room(struct jobs *jobs);
+bool jobs_are_idle(struct jobs *jobs);
 
 /* Wait until there is room, or it is over. */
 void jobs_wait(struct jobs *jobs);

@@ -235,6 +235,7 @@ static void run(struct on *on)
 			jobs_wait(&on->jobs);
 			continue;
 		}
+		on->ear.is_busy = !jobs_are_idle(&on->jobs) || on->is_waiting;
 		err = ear_hear(&on->ear, AIOEVT_SHM_NO_DEADLINE, &on->heard);
 		if (err == 0)
 			take(on);
@@ -290,6 +291,8 @@ int on_main(int argc, char **argv, const struct bus_options *bus)
 
 	run(&on);
 	status = jobs_close(&on.jobs);
+	if (on.jobs.n_started && !on.jobs.signal)
+		ear_handled(&on.ear);	/* all COMMANDs have ended by themselves */
 
 	ear_close(&on.ear);
 	if (on.ear.lost)

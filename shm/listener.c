@@ -166,7 +166,7 @@ static int poll_subs(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_
 	int look, err = 0;
 
 	*ret_busy = UINT64_MAX;
-	if (l->patterns)
+	if (l->patterns && !l->keeps_subs)
 		err = pattern_scan(l, false);
 	if (!few(l))
 		take_news(l);
@@ -174,6 +174,8 @@ static int poll_subs(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_
 		next = TAILQ_NEXT(sub, ready);
 		listener_note_due(l, sub);
 		look = sub_look(sub, &state);
+		if (look == -EPIPE && l->keeps_subs)
+			continue;	/* the next wait closes it */
 		if (look == -EPIPE) {
 			aioevt_shm_sub_close(sub);
 			next = TAILQ_FIRST(&l->ready);	/* the list may be another now */
@@ -431,6 +433,19 @@ int aioevt_shm_wait(struct aioevt_shm_listener *l, uint64_t deadline,
 		l->batch = 0;
 	r = r < 0 ? r : r ? 0 : -ETIMEDOUT;
 	return bus_result(l->bus, r);
+}
+
+int listener_look(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_sub)
+{
+	uint64_t busy;
+	int r = bus_check(l->bus);
+
+	if (r < 0)
+		return r;
+	l->keeps_subs = true;
+	r = poll_subs(l, ret_sub, &busy);
+	l->keeps_subs = false;
+	return r < 0 ? r : r ? 0 : -ETIMEDOUT;
 }
 
 int listener_arm(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_sub,

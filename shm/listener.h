@@ -78,6 +78,7 @@ struct aioevt_shm_listener {
 	uint32_t *seen;			/* [n_events] generations that patterns were tried on */
 	uint64_t created;		/* header->n_created then */
 	uint64_t lost_events;		/* came and went between two looks */
+	bool keeps_subs;		/* closes none, see listener_look() */
 	struct aioevt_shm_sub *last_read;	/* since the last wait */
 	uint64_t recheck_at;
 	uint64_t due;			/* of the earliest timer of its events, see due.c */
@@ -117,6 +118,12 @@ void sub_publish(struct aioevt_shm_sub *sub);
 
 /* The caller waits again: it has handled what it read last. */
 void listener_come_back(struct aioevt_shm_listener *l);
+
+/*
+ * Another sub that has a record at once, as a wait until 0, but no sub is closed: those that
+ * the last wait and the looks since have given stay. -ETIMEDOUT if there is none.
+ */
+int listener_look(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_sub);
 
 void sub_mark_ready(struct aioevt_shm_sub *sub);
 

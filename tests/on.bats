@@ -67,7 +67,7 @@ until_lines() {
 
 	until has_lines "$1"; do
 		n=$(wc -l <"$LOG")
-		until_true has_lines $((n + 1)) || return
+		until_true has_lines $((n < $1 ? n + 1 : $1)) || return
 	done
 }
 
@@ -681,4 +681,24 @@ start 2"
 	run_usage on e --reliable --lossy -- true
 	run_usage on e --ready-fd 77 -- true
 	run_usage on e --ready-fd x -- true
+}
+
+@test "an acknowledgement comes when COMMAND has ended, also with several events and --once" {
+	local event emitter
+
+	prepare_log
+	for event in e "e other" ">"; do
+		# shellcheck disable=SC2086
+		start_on $event --once -- sh -c "$LOGGER" sh {0}
+		"$AIOEVT" emit e 1 --need 1 --ack 1 --timeout 20 3>&- &
+		emitter=$!
+		until_true has_line "start 1 0"
+		until_true is_asleep $emitter
+		kill -0 $emitter
+		go
+		wait $emitter
+		finish
+		: >"$LOG"
+		"$AIOEVT" rm e 3>&-
+	done
 }
