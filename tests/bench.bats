@@ -4,6 +4,13 @@
 # bats file_tags=cli
 load helpers
 
+# No keeper stays stopped when a test failed.
+eval "$(declare -f teardown | sed '1s/teardown/teardown_bus/')"
+teardown() {
+	[ -z "${KEEPER-}" ] || kill -CONT "$KEEPER" || true
+	teardown_bus
+}
+
 bus_is_there() {
 	[ -n "$(ls "$AIOEVT_DIR")" ]
 }
@@ -140,7 +147,7 @@ Waking a process that sleeps*
 }
 
 @test "bench that is interrupted leaves nothing, and no half of a picture" {
-	local svg=$BATS_TEST_TMPDIR/new.svg old=$BATS_TEST_TMPDIR/old.svg keeper
+	local svg=$BATS_TEST_TMPDIR/new.svg old=$BATS_TEST_TMPDIR/old.svg
 
 	start_bench --seconds 600 --svg "$svg"
 	kill -INT "$BACKGROUND"
@@ -153,12 +160,13 @@ Waking a process that sleeps*
 
 	echo old >"$old"
 	start_bench --seconds 600 --svg "$old"
-	keeper=$(keeper)
-	kill -STOP "$keeper"
+	KEEPER=$(keeper)
+	kill -STOP "$KEEPER"
 	kill -TERM "$BACKGROUND"
 	# It ends when all is clean, not before.
-	until_true has_only "$keeper"
-	kill -CONT "$keeper"
+	until_true has_only "$KEEPER"
+	kill -CONT "$KEEPER"
+	KEEPER=
 	end_aioevt 143
 	expect "bus" "$(ls "$AIOEVT_DIR")" ""
 	expect "picture" "$(cat "$old")" old
