@@ -312,8 +312,30 @@ static int create(const struct bus_path *path, const struct aioevt_shm_config *c
 	return 0;
 }
 
-int bus_file_open(const struct bus_path *path, const struct aioevt_shm_config *config,
-		  uint32_t flags, int *ret_fd, struct layout *ret_layout)
+/*
+ * Where a standard stream is closed, its number is the next to be given out: a program's message
+ * on standard error would go into the bus, and read(0) would take it for input.
+ */
+static int leave_standard(int *fd)
+{
+	int other;
+
+	if (*fd > STDERR_FILENO)
+		return 0;
+	other = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (other < 0) {
+		int err = -errno;
+
+		close(*fd);
+		return err;
+	}
+	close(*fd);
+	*fd = other;
+	return 0;
+}
+
+static int open_or_create(const struct bus_path *path, const struct aioevt_shm_config *config,
+			  uint32_t flags, int *ret_fd, struct layout *ret_layout)
 {
 	int err;
 
@@ -333,6 +355,21 @@ int bus_file_open(const struct bus_path *path, const struct aioevt_shm_config *c
 	return -EBUSY;
 }
 
+int bus_file_open(const struct bus_path *path, const struct aioevt_shm_config *config,
+		  uint32_t flags, int *ret_fd, struct layout *ret_layout)
+{
+	struct layout lo;
+	int fd, err = open_or_create(path, config, flags, &fd, &lo);
+
+	if (!err)
+		err = leave_standard(&fd);
+	if (err < 0)
+		return err;
+	*ret_fd = fd;
+	*ret_layout = lo;
+	return 0;
+}
+
 int bus_file_anonymous(const struct aioevt_shm_config *config, int *ret_fd,
 		       struct layout *ret_layout)
 {
@@ -347,10 +384,12 @@ int bus_file_anonymous(const struct aioevt_shm_config *config, int *ret_fd,
 	/* Nobody shall cut it off, nor forbid to write to it. A file with a name has no seals. */
 	if (!err && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		err = -errno;
-	if (err < 0) {
+	if (err < 0)
 		close(fd);
+	else
+		err = leave_standard(&fd);
+	if (err < 0)
 		return err;
-	}
 	*ret_fd = fd;
 	*ret_layout = lo;
 	return 0;

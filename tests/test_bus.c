@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
 
+#include "../shm/bus.h"
 #include "layout.h"
 
 static int n_files(void)
@@ -319,6 +320,35 @@ static void test_exclusive(void)
 	check_eq(n_files(), 0);
 }
 
+/* A program whose standard streams are closed writes no message into the bus. */
+static int closed_streams(struct child *me, void *arg)
+{
+	struct aioevt_shm *named = NULL, *anonymous = NULL;
+
+	(void)arg;
+	close(0);
+	close(1);
+	close(2);
+	if (!aioevt_shm_open(NULL, NULL, 0, &named) &&
+	    !aioevt_shm_open(NULL, NULL, AIOEVT_SHM_ANONYMOUS, &anonymous))
+		say(me, named->fd > 2 && anonymous->fd > 2 ? 'y' : 'n');
+	aioevt_shm_close(anonymous);
+	aioevt_shm_close(named);
+	return 0;
+}
+
+static void test_closed_streams(void)
+{
+	struct child child = spawn(closed_streams, NULL);
+
+	check_eq(hear(&child), 'y');
+	end_child(&child);
+	child = spawn(closed_streams, NULL);		/* it is there now */
+	check_eq(hear(&child), 'y');
+	end_child(&child);
+	check_eq(aioevt_shm_unlink(NULL), 0);
+}
+
 /* ---- removed ------------------------------------------------------------------------------- */
 
 static void test_unlinked(bool politely)
@@ -443,6 +473,7 @@ int main(void)
 	test_anonymous();
 	test_create_at_once();
 	test_exclusive();
+	test_closed_streams();
 	test_file_size_limit();
 	test_descriptor_limit();
 	test_ports();
