@@ -92,6 +92,7 @@ static enum order compare_integer_double(const struct aioevt_value *a, double b)
 {
 	struct aioevt_value whole;
 	enum order order;
+	double truncated;	/* not trunc(3): libm would be one more library at each start */
 
 	if (isnan(b))
 		return NONE;
@@ -103,7 +104,8 @@ static enum order compare_integer_double(const struct aioevt_value *a, double b)
 	order = compare_integers(a, &whole);
 	if (order != EQUAL)
 		return order;
-	return order_of(b > trunc(b), b < trunc(b));
+	truncated = b < 0 ? (double)(int64_t)b : (double)(uint64_t)b;
+	return order_of(b > truncated, b < truncated);
 }
 
 static enum order reverse(enum order order)
