@@ -56,6 +56,8 @@ static const char *explain_use(int err)
 		return "the number does not fit into the type asked for";
 	case EBADMSG:
 		return "the payload is not data of this library";
+	case ENOLINK:
+		return "fewer than wanted are left who could handle it, or the event was removed";
 	case EAGAIN:
 		return "a reliable registration has not made room, or no thread is to be had now";
 	case EMSGSIZE:
