@@ -202,6 +202,8 @@ aioevt: event "e", record 2: it has no {host}; COMMAND was not run'
 	mv "$OUT.bg" "$OUT.on"
 	"${status[@]}" >"$OUT" 3>&- &
 	wait $!
+	# But for 32 and 33, which are the C library's: it takes them when there are threads.
+	sed -i 's/.\{9\}$/--&/; s/--..\(.\{7\}\)$/--\1/' "$OUT" "$OUT.on"
 	diff "$OUT" "$OUT.on"
 	once e -- ls /proc/self/fd
 	ls /proc/self/fd <"$OUT" >"$OUT.on" 3>&-
