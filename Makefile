@@ -2,7 +2,7 @@
 #
 #   make            build the library and the program into .build/release
 #   make demo       install what is missing, build, show one process wake another
-#   make check      install what is missing, run every test (about 10 minutes)
+#   make check      install what is missing, run every test (about 12 minutes)
 #   make fuzz       go on searching for inputs that break it (FUZZ_SECONDS=300, in all)
 #   make proof      kill and stop a process at every instruction of every operation (half an hour)
 #   make mutants    break each promise on purpose and see which test notices (2 minutes)
