@@ -138,7 +138,9 @@ $(B)/tests/bench/bench-true: tests/bench/true.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-tests-built: all $(tests) $(B)/tests/soak/soak $(B)/tests/arch/peer
+# TESTS names those to build, if not all.
+tests-built: all $(if $(TESTS),$(TESTS:%=$(B)/tests/%),$(tests)) $(B)/tests/soak/soak \
+	$(B)/tests/arch/peer
 # As far as a compiler warns.
 tests-compiled: all $(addsuffix .o,$(tests)) $(soak_obj) $(B)/tests/arch/peer.o
 
