@@ -19,12 +19,12 @@
 #include "event.h"
 #include "futex.h"
 #include "listener.h"
+#include "retune.h"
 
 #define WANT_AHEAD	64u	/* numbers that others may take before mine */
 
 struct acks {
-	struct event_map *map;
-	struct event_ref ref;
+	struct event_ref ref;		/* of the event whose readers are marked */
 	struct reliable_mark *marks;
 	uint32_t n_marks;
 	uint64_t seq;
@@ -33,21 +33,16 @@ struct acks {
 /* Before it is emitted: who is there, and that they shall say when they have it. */
 static int begin(struct aioevt_shm_event *ev, struct acks *acks)
 {
-	uint64_t frontier;
-	int err;
+	uint64_t next;
+	int err = event_frontier(ev, &next);
 
-	*acks = (struct acks){ .map = ev->map, .ref = ev->map->ref };
-	bus_lock(ev->bus);
-	err = event_map_all(ev->map);
-	bus_unlock(ev->bus);
-	if (!err)
-		err = ring_frontier(event_map_last(ev->map), &frontier);
 	if (err < 0)
 		return err;
+	acks->ref = ev->map->ref;
 	acks->marks = calloc(ev->bus->lo.n_listeners, sizeof(*acks->marks));
 	if (!acks->marks)
 		return -ENOMEM;
-	reliable_want(ev->map, frontier + WANT_AHEAD);
+	reliable_want(ev->map, seq_from_user(&ev->bus->lo, next) + WANT_AHEAD);
 	acks->n_marks = reliable_mark(ev->map, acks->marks);
 	return 0;
 }
@@ -55,17 +50,17 @@ static int begin(struct aioevt_shm_event *ev, struct acks *acks)
 /* Was it emitted to the event whose readers were marked? It may have been removed meanwhile. */
 static bool is_of(const struct acks *acks, const struct aioevt_shm_event *ev)
 {
-	return ev->map == acks->map && ev->map->ref.index == acks->ref.index &&
+	return ev->map->ref.index == acks->ref.index &&
 	       ev->map->ref.generation == acks->ref.generation;
 }
 
 /* Returns 1 if @n have handled it, 0 if that may still be, or -ENOLINK. */
-static int count(struct acks *acks, uint32_t n, uint32_t *ret_n)
+static int count(struct event_map *map, struct acks *acks, uint32_t n, uint32_t *ret_n)
 {
 	uint32_t n_handled = 0, n_pending = 0;
 
 	for (uint32_t i = 0; i < acks->n_marks; i++) {
-		enum reliable_stand stand = reliable_look(acks->map, &acks->marks[i], acks->seq);
+		enum reliable_stand stand = reliable_look(map, &acks->marks[i], acks->seq);
 
 		n_handled += stand == RELIABLE_HANDLED;
 		n_pending += stand == RELIABLE_PENDING;
@@ -79,11 +74,11 @@ static int count(struct acks *acks, uint32_t n, uint32_t *ret_n)
 static int await(struct aioevt_shm_event *ev, struct acks *acks, uint32_t n, uint64_t deadline,
 		 uint32_t *ret_n)
 {
-	struct event_map *map = acks->map;
+	struct event_map *map = ev->map;
 
 	for (;;) {
 		uint32_t armed = bell_arm(&map->ctl->space);
-		int r = count(acks, n, ret_n);
+		int r = count(map, acks, n, ret_n);
 		uint64_t now = clock_ns(CLOCK_MONOTONIC), recheck = now + RECHECK_NS;
 
 		if (r)
@@ -102,11 +97,9 @@ int aioevt_shm_emit_handled(struct aioevt_shm_event *ev, const void *data, size_
 	uint32_t n_handled = 0;
 	struct acks acks;
 	uint64_t seq;
-	int err = bus_check(ev->bus);
+	int err = begin(ev, &acks);
 
-	if (!err)
-		err = begin(ev, &acks);
-	if (err)
+	if (err < 0)
 		return err;
 	err = aioevt_shm_emit_wait(ev, data, size, deadline, &seq);
 	if (!err) {

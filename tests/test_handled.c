@@ -250,6 +250,85 @@ static void test_removed(void)
 	aioevt_shm_listener_free(listener);
 }
 
+/* Removed and made anew before the emitter came to it: the readers of the new one count. */
+static void test_made_anew(void)
+{
+	struct aioevt_shm_listener *listener = listener_of(bus);
+	struct aioevt_shm_event *event = event_of(bus, "anew");
+	struct aioevt_shm_record record;
+	struct aioevt_shm_sub *sub;
+	uint64_t value, seq;
+	uint32_t n;
+
+	emit_u64(event, 1);
+	check_eq(aioevt_shm_event_remove(bus, "anew"), 0);
+	sub = sub_of(listener, "anew", AIOEVT_SHM_RELIABLE);
+	check_eq(aioevt_shm_emit_handled(event, NULL, 0, 1, in_ms(1), &seq, &n), -ETIMEDOUT);
+	check_eq(n, 0);
+	check_eq(aioevt_shm_read(sub, &record, 1, &value, sizeof(value)), 1);
+	check_eq(record.seq, seq);
+	aioevt_shm_event_close(event);
+	aioevt_shm_listener_free(listener);
+}
+
+static int emit_and_tell(struct child *me, void *arg)
+{
+	struct aioevt_shm *own = bus_small(1024);
+	struct aioevt_shm_event *event = event_of(own, arg);
+	uint64_t value = 7, seq = 0;
+	uint32_t n = 99;
+	int err = aioevt_shm_emit_handled(event, &value, sizeof(value), 1, in_ms(20000), &seq, &n);
+
+	say(me, err == -ENOLINK ? 'l' : err == -ETIMEDOUT ? 't' : err ? 'e' : '0');
+	say(me, (char)n);
+	hear(me);
+	return 0;
+}
+
+/* A child that emits, and is stopped as it waits for room. */
+static struct child start_stopped(const char *event)
+{
+	struct child child = spawn(emit_and_tell, (void *)(uintptr_t)event);
+
+	await_sleeper(child.pid);
+	stop_child(&child);
+	return child;
+}
+
+static void fill(const char *name)
+{
+	struct aioevt_shm_event *event = event_of(bus, name);
+	uint64_t value = 1;
+
+	while (!aioevt_shm_emit(event, &value, sizeof(value), NULL))
+		;
+	aioevt_shm_event_close(event);
+}
+
+/*
+ * Removed while the emitter waits for room: what it emits then goes to another event, whose
+ * readers are not those that it marked, though one may have the same place.
+ */
+static void test_removed_first(void)
+{
+	struct aioevt_shm_listener *listener = listener_of(bus);
+	struct aioevt_shm_sub *sub = sub_of(listener, "first", AIOEVT_SHM_RELIABLE);
+	struct child child;
+
+	fill("first");
+	child = start_stopped("first");
+	check_eq(aioevt_shm_event_remove(bus, "first"), 0);
+	aioevt_shm_sub_close(sub);
+	sub = sub_of(listener, "first", AIOEVT_SHM_RELIABLE);
+	check_eq(kill(child.pid, SIGCONT), 0);
+	take(listener, sub);
+	come_back(sub);
+	check_eq(hear(&child), 'l');
+	check_eq(hear(&child), 0);
+	kill_child(&child);
+	aioevt_shm_listener_free(listener);
+}
+
 /* No room: nothing is emitted. */
 static void test_full(void)
 {
@@ -304,6 +383,8 @@ int main(void)
 	test_left();
 	test_several();
 	test_removed();
+	test_made_anew();
+	test_removed_first();
 	test_full();
 	test_killed();
 	aioevt_shm_close(bus);

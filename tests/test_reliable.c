@@ -197,43 +197,6 @@ static void *emit_waiting(void *arg)
 	return NULL;
 }
 
-/* Wait until a thread of this process sleeps in the kernel, other than me. */
-static void await_sleeper(pid_t of)
-{
-	char name[64], line[128];
-	uint64_t limit = in_ms(3000);
-
-	for (;;) {
-		struct dirent *entry;
-		bool asleep = false;
-		DIR *dir;
-
-		snprintf(name, sizeof(name), "/proc/%d/task", of);
-		dir = opendir(name);
-		check(dir != NULL);
-		while ((entry = readdir(dir))) {
-			FILE *file;
-
-			if (entry->d_name[0] == '.')
-				continue;
-			snprintf(line, sizeof(line), "/proc/%d/task/%.20s/syscall", of,
-				 entry->d_name);
-			file = fopen(line, "r");
-			/* 202 is futex(2) on x86-64, 98 elsewhere; op BITSET is 9 */
-			if (file && fgets(line, sizeof(line), file) &&
-			    (!strncmp(line, "202 ", 4) || !strncmp(line, "98 ", 3)) &&
-			    strstr(line, " 0x9 "))
-				asleep = true;
-			if (file)
-				fclose(file);
-		}
-		closedir(dir);
-		if (asleep)
-			return;
-		check(now_ns() < limit);
-	}
-}
-
 static void test_woken_by_reader(bool close_it)
 {
 	struct aioevt_shm *bus = bus_small(DEPTH);
