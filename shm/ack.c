@@ -104,6 +104,8 @@ int aioevt_shm_emit_handled(struct aioevt_shm_event *ev, const void *data, size_
 	err = aioevt_shm_emit_wait(ev, data, size, deadline, &seq);
 	if (!err) {
 		acks.seq = seq_from_user(&ev->bus->lo, seq);
+		/* others may have taken more numbers while it waited for room */
+		reliable_want(ev->map, acks.seq);
 		err = !is_of(&acks, ev) ? (n ? -ENOLINK : 0) :
 		      await(ev, &acks, n, deadline, &n_handled);
 		if (ret_seq)

@@ -329,6 +329,43 @@ static void test_removed_first(void)
 	aioevt_shm_listener_free(listener);
 }
 
+/*
+ * While it waited for room many others emitted, so its number is far ahead of what it could know
+ * when it began: it is told at once all the same.
+ */
+static void test_overtaken(void)
+{
+	struct aioevt_shm_listener *listener = listener_of(bus);
+	struct aioevt_shm_sub *sub = sub_of(listener, "far", AIOEVT_SHM_RELIABLE);
+	struct aioevt_shm_event *event = event_of(bus, "far");
+	struct aioevt_shm_event_info info;
+	struct child child;
+	uint64_t i, end;
+
+	fill("far");
+	child = start_stopped("far");
+	for (i = 0; i < 512; i++)
+		take(listener, sub);
+	come_back(sub);
+	for (i = 0; i < 127; i++)
+		end = emit_u64(event, i);
+	check_eq(kill(child.pid, SIGCONT), 0);
+	do {
+		check_eq(aioevt_shm_event_get_info(event, &info), 0);
+	} while (info.last_seq <= end);
+	await_sleeper(child.pid);
+	for (i = 0; i < 10; i++)
+		emit_u64(event, i);
+	while (take(listener, sub) <= end)
+		;
+	come_back(sub);
+	check_eq(hear(&child), '0');
+	check_eq(hear(&child), 1);
+	kill_child(&child);
+	aioevt_shm_event_close(event);
+	aioevt_shm_listener_free(listener);
+}
+
 /* No room: nothing is emitted. */
 static void test_full(void)
 {
@@ -385,6 +422,7 @@ int main(void)
 	test_removed();
 	test_made_anew();
 	test_removed_first();
+	test_overtaken();
 	test_full();
 	test_killed();
 	aioevt_shm_close(bus);
