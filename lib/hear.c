@@ -74,11 +74,32 @@ static unsigned count(struct topic *topic, unsigned *ret_n_reliable)
 	return n_live;
 }
 
-/* An event that went: its sub ends with the next wait, so that is no error here. */
-static int set_reliable(struct aioevt_shm_sub *sub, bool reliable)
+/* What was read of a sub that is about to go is handled, but for the batch in hand. */
+static void settle(struct aioevt_loop *loop, struct aioevt_shm_sub *sub)
 {
-	int err = sub_set_reliable(sub, reliable);
+	const struct topic *batch;
 
+	lock(loop);
+	batch = loop->batch;
+	unlock(loop);
+	if (!batch || aioevt_shm_sub_data(sub) != batch)
+		sub_settle(sub);
+}
+
+void loop_settle(struct aioevt_loop *loop)
+{
+	for (struct aioevt_shm_sub *sub = sub_first(loop->ear); sub; sub = sub_next(sub))
+		settle(loop, sub);
+}
+
+/* An event that went: its sub ends with the next wait, so that is no error here. */
+static int set_reliable(struct aioevt_loop *loop, struct aioevt_shm_sub *sub, bool reliable)
+{
+	int err;
+
+	if (!reliable)
+		settle(loop, sub);
+	err = sub_set_reliable(sub, reliable);
 	return err == -EPIPE ? 0 : err;
 }
 
@@ -98,7 +119,7 @@ static int find_or_listen(struct topic *topic, enum aioevt_shm_from from, uint64
 		aioevt_shm_sub_close(sub);
 		err = aioevt_shm_listen(loop->ear, topic->name, flags, from, value, &sub);
 	} else if (!err) {
-		err = set_reliable(sub, flags);
+		err = set_reliable(loop, sub, flags);
 	}
 	if (!err)
 		set_sub(topic, sub);
@@ -126,26 +147,14 @@ static int listen_name(struct topic *topic, enum aioevt_shm_from from, uint64_t 
 	int err;
 
 	if (topic->is_heard)
-		return set_reliable(topic->sub, wants_reliable(topic->loop, topic->name));
+		return set_reliable(topic->loop, topic->sub,
+				    wants_reliable(topic->loop, topic->name));
 	err = open_event(topic);
 	if (!err)
 		err = find_or_listen(topic, from, value);
 	if (!err)
 		set_heard(topic, true);
 	return err;
-}
-
-void loop_settle(struct aioevt_loop *loop)
-{
-	const struct topic *batch;
-	struct aioevt_shm_sub *sub;
-
-	lock(loop);
-	batch = loop->batch;
-	unlock(loop);
-	for (sub = sub_first(loop->ear); sub; sub = sub_next(sub))
-		if (!batch || aioevt_shm_sub_data(sub) != batch)
-			sub_settle(sub);
 }
 
 /* From here on nobody joins it without ear_lock. False: somebody has, meanwhile. */
@@ -172,11 +181,11 @@ static int unlisten_name(struct topic *topic)
 
 	if (!stop_joining(topic) || !sub)
 		return 0;
-	loop_settle(loop);
+	settle(loop, sub);
 	if (!is_under_pattern(loop, topic->name) || sub_unkeep(sub) < 0)
 		aioevt_shm_sub_close(sub);
 	else
-		err = set_reliable(sub, wants_reliable(loop, topic->name));
+		err = set_reliable(loop, sub, wants_reliable(loop, topic->name));
 	return err;
 }
 
@@ -284,7 +293,7 @@ static int retune_subs(struct aioevt_loop *loop, const char *pattern)
 		const char *name = aioevt_shm_sub_name(sub);
 
 		if (aioevt_shm_pattern_match(pattern, name))
-			err = set_reliable(sub, wants_reliable(loop, name));
+			err = set_reliable(loop, sub, wants_reliable(loop, name));
 	}
 	return err;
 }

@@ -201,7 +201,7 @@ int topic_put_fences(struct topic *pattern, uint64_t number);
 uint64_t topic_fence(struct topic *topic, uint64_t seq);
 
 /*
- * Subs are about to go: what was read of them is handled, but for the batch in hand. Tell
+ * All subs are about to go: what was read of them is handled, but for the batch in hand. Tell
  * who waits for that.
  */
 void loop_settle(struct aioevt_loop *loop);
