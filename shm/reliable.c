@@ -253,11 +253,20 @@ uint32_t reliable_mark(struct event_map *map, struct reliable_mark *marks)
 	uint32_t n = 0;
 	uint64_t word;
 
-	for (uint32_t l = 0; l < map->bus->lo.n_words * 64; l++)
-		if (look_at(map, l, &word) && !listener_is_dead(map->bus, l))
-			marks[n++] = (struct reliable_mark){
-				.listener = l, .registration = (uint32_t)(word >> SEQ_BITS),
-			};
+	for (uint32_t w = 0; w < map->bus->lo.n_words; w++) {
+		/* mark:A  relaxed: looked at again for each */
+		uint64_t bits = atomic_load_explicit(&map->ctl->reliable[w], memory_order_relaxed);
+
+		for (; bits; bits &= bits - 1) {
+			uint32_t l = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			if (look_at(map, l, &word) && !listener_is_dead(map->bus, l))
+				marks[n++] = (struct reliable_mark){
+					.listener = l,
+					.registration = (uint32_t)(word >> SEQ_BITS),
+				};
+		}
+	}
 	return n;
 }
 
