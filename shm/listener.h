@@ -79,7 +79,8 @@ struct aioevt_shm_listener {
 	uint64_t created;		/* header->n_created then */
 	uint64_t lost_events;		/* came and went between two looks */
 	bool keeps_subs;		/* closes none, see listener_look() */
-	struct aioevt_shm_sub *last_read;	/* since the last wait */
+	struct aioevt_shm_sub *last_read;	/* reliable, since the last wait */
+	bool has_read_others;		/* besides it */
 	uint64_t recheck_at;
 	uint64_t due;			/* of the earliest timer of its events, see due.c */
 	uint64_t spin_always, spin_busy;
@@ -116,7 +117,7 @@ int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state);
 /* A reliable sub has handled what it read, and found nothing more: tell emitters how far it is. */
 void sub_publish(struct aioevt_shm_sub *sub);
 
-/* The caller waits again: it has handled what it read last. */
+/* The caller, who has a last_read, waits again: it has handled what it read. */
 void listener_come_back(struct aioevt_shm_listener *l);
 
 /*

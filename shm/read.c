@@ -184,11 +184,15 @@ static void come_back(struct aioevt_shm_sub *sub)
 
 void listener_come_back(struct aioevt_shm_listener *l)
 {
-	struct aioevt_shm_sub *sub = l->last_read;
+	struct aioevt_shm_sub *sub;
 
+	if (l->has_read_others)
+		TAILQ_FOREACH(sub, &l->subs, all)
+			come_back(sub);
+	else
+		come_back(l->last_read);
 	l->last_read = NULL;
-	if (sub)
-		come_back(sub);
+	l->has_read_others = false;
 }
 
 int aioevt_shm_sub_handled(struct aioevt_shm_sub *sub, uint64_t seq)
@@ -288,8 +292,10 @@ int aioevt_shm_read(struct aioevt_shm_sub *sub, struct aioevt_shm_record *record
 	}
 	if (r == -EPIPE)
 		r = 0;			/* the next wait closes it */
-	if (n)
+	if (n && sub->flags & AIOEVT_SHM_RELIABLE) {
+		l->has_read_others |= l->last_read && l->last_read != sub;
 		l->last_read = sub;
+	}
 	l->streak += n;
 	l->batch += n;
 	return bus_result(l->bus, n ? (int)n : r);

@@ -172,7 +172,7 @@ struct aioevt_shm_sub *aioevt_shm_sub_close(struct aioevt_shm_sub *sub)
 	}
 	TAILQ_REMOVE(&l->subs, sub, all);
 	if (l->last_read == sub)
-		l->last_read = NULL;
+		l->last_read = l->has_read_others ? TAILQ_FIRST(&l->subs) : NULL;
 	if (sub->is_ready)
 		TAILQ_REMOVE(&l->ready, sub, ready);
 	l->n_subs--;

@@ -7,6 +7,7 @@
 #include "bus.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 struct emitter {
@@ -129,6 +130,41 @@ static void test_told_at_once(void)
 	aioevt_shm_event_close(other);
 	aioevt_shm_event_close(event);
 	aioevt_shm_listener_free(listener);
+}
+
+/* Several subs read before the next wait: all of it is handled then, though another is at hand. */
+static void test_read_several(void)
+{
+	for (int closes = 0; closes < 2; closes++) {
+		struct aioevt_shm_listener *listener = listener_of(bus);
+		struct aioevt_shm_sub *c = sub_of(listener, "sc", AIOEVT_SHM_RELIABLE),
+				      *a = sub_of(listener, "sa", AIOEVT_SHM_RELIABLE),
+				      *b = sub_of(listener, "sb", AIOEVT_SHM_RELIABLE), *got;
+		struct aioevt_shm_event *eb = event_of(bus, "sb"), *ec = event_of(bus, "sc");
+		struct emitter e = start("sa", 1, 10000);
+		struct aioevt_shm_record record;
+		uint64_t value;
+
+		run(&e);
+		take(listener, a);
+		check_eq(aioevt_shm_wait(listener, 0, &got), -ETIMEDOUT);
+		expect(&e, 0, 1);
+
+		run(&e);
+		while (!read_u64(a, &record, &value))
+			check_eq(sched_yield(), 0);
+		emit_u64(eb, 1);
+		emit_u64(ec, 1);
+		check_eq(read_u64(b, &record, &value), 1);
+		if (closes)
+			aioevt_shm_sub_close(b);
+		check_eq(aioevt_shm_wait(listener, 0, &got), 0);
+		check(got == c);
+		expect(&e, 0, 1);
+		aioevt_shm_event_close(ec);
+		aioevt_shm_event_close(eb);
+		aioevt_shm_listener_free(listener);
+	}
 }
 
 /* Who says what is handled has handled no more than that. */
@@ -416,6 +452,7 @@ int main(void)
 	bus = bus_small(1024);
 	test_read_is_not_handled();
 	test_told_at_once();
+	test_read_several();
 	test_said();
 	test_left();
 	test_several();
