@@ -23,7 +23,8 @@
  * Who wants to know whether a record was handled (ack.c) marks the readers before he emits it: all
  * of them have cursors at or below its number then. One has handled it when its cursor is above
  * and of the same registration. (Of a reader that is overtaken while it registers, the count
- * goes on: it did not get there by handling.) It stays so after the reader has left.
+ * goes on: it did not get there by handling.) It stays so after the reader has left, until another
+ * registers in its place: an emitter that has not looked by then takes it for gone.
  *
  * Ordering
  *   ring_next:A, may_claim:A / register:C, ring_frontier:A   seq_cst, as just told.
