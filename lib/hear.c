@@ -83,7 +83,7 @@ static void settle(struct aioevt_loop *loop, struct aioevt_shm_sub *sub)
 	batch = loop->batch;
 	unlock(loop);
 	if (!batch || aioevt_shm_sub_data(sub) != batch)
-		sub_settle(sub);
+		sub_publish(sub);
 }
 
 void loop_settle(struct aioevt_loop *loop)

@@ -114,9 +114,6 @@ int sub_new(struct aioevt_shm_listener *l, struct aioevt_shm_event *ev, uint32_t
  */
 int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state);
 
-/* A reliable sub has handled what it read, and found nothing more: tell emitters how far it is. */
-void sub_publish(struct aioevt_shm_sub *sub);
-
 /* The caller, who has a last_read, waits again: it has handled what it read. */
 void listener_come_back(struct aioevt_shm_listener *l);
 

@@ -17,6 +17,7 @@
 #include "listener.h"
 #include "port.h"
 #include "rest.h"
+#include "retune.h"
 
 #define MAX_ROUNDS	(1u << 20)
 #define PUBLISH_EVERY	64u

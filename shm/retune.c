@@ -130,12 +130,6 @@ static uint64_t next_wanted(const struct aioevt_shm_sub *sub)
 	return sub->pos > sub->skip_below ? sub->pos : sub->skip_below;
 }
 
-void sub_settle(struct aioevt_shm_sub *sub)
-{
-	if (!sub->says_handled && !sub->is_resting)
-		sub_publish(sub);
-}
-
 uint64_t sub_place(const struct aioevt_shm_sub *sub)
 {
 	return sub->is_detached ? 0 : seq_to_user(&sub->listener->bus->lo, next_wanted(sub));

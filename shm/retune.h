@@ -37,8 +37,11 @@ int sub_set_reliable(struct aioevt_shm_sub *sub, bool reliable);
  */
 int sub_go_back(struct aioevt_shm_sub *sub, uint64_t seq);
 
-/* All that was read of it is handled: tell emitters, before it is closed or lossy. */
-void sub_settle(struct aioevt_shm_sub *sub);
+/*
+ * If it is reliable, all that was read of it is handled, or what was said to be: tell emitters how
+ * far it is, because it found nothing more, or is about to be closed or lossy.
+ */
+void sub_publish(struct aioevt_shm_sub *sub);
 
 /* The number it reads next at the earliest; 0 if that is not known (its event went). */
 uint64_t sub_place(const struct aioevt_shm_sub *sub);
