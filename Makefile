@@ -105,12 +105,12 @@ $(B)/aioevt: $(cli_obj) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
 
 # Tests see the inside of the library; test_api is linked with the shared one alone. The
-# JSON and the conditions of the program are tested with the program's own objects.
+# JSON, the conditions and the cursor file of the program are tested with the program's own objects.
 $(B)/tests/test_api: $(B)/tests/test_api.o $(B)/$(SONAME)
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $< \
 		-L$(B) -laioevt-shm -Wl,-rpath,$(abspath $(B))
 
-$(B)/tests/test_json $(B)/tests/test_where $(B)/tests/test_emit_ack: $(B)/tests/%: $(B)/tests/%.o $(cli_parts) $(B)/libaioevt-shm.a
+$(B)/tests/test_json $(B)/tests/test_where $(B)/tests/test_emit_ack $(B)/tests/test_cursor_save: $(B)/tests/%: $(B)/tests/%.o $(cli_parts) $(B)/libaioevt-shm.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
 
 # Foreign loops, which nothing else needs.

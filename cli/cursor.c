@@ -221,9 +221,14 @@ int cursor_load(struct cursor *cursor, const char *file)
 static int write_places(const struct cursor *cursor, int fd)
 {
 	FILE *out = fdopen(fd, "we");
+	int err;
 
-	if (!out)
-		return -errno;
+	if (!out) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	errno = 0;
 	for (size_t i = 0; i < cursor->n_places; i++) {
 		const struct place *place = cursor->places[i];
 
@@ -232,11 +237,11 @@ static int write_places(const struct cursor *cursor, int fd)
 			fprintf(out, " %" PRIu64, place->time);
 		fputc('\n', out);
 	}
-	if (fflush(out) || fsync(fd) || fchmod(fd, cursor->mode)) {
-		int err = errno;
-
+	/* A part that could not be written is lost, whatever the flush of the rest says. */
+	if (ferror(out) || fflush(out) || fchmod(fd, cursor->mode) || fsync(fd)) {
+		err = errno ? -errno : -EIO;
 		fclose(out);
-		return -err;
+		return err;
 	}
 	return fclose(out) ? -errno : 0;
 }
