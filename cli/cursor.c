@@ -168,14 +168,6 @@ static int read_lines(struct cursor *cursor, FILE *in)
 	return status;
 }
 
-static mode_t default_mode(void)
-{
-	mode_t mask = umask(0);
-
-	umask(mask);
-	return 0666 & ~mask;
-}
-
 static int read_file(struct cursor *cursor, int fd)
 {
 	struct stat st;
@@ -197,23 +189,26 @@ static int read_file(struct cursor *cursor, int fd)
 
 int cursor_load(struct cursor *cursor, const char *file)
 {
-	int status = STATUS_DONE, fd;
+	const char *what = "";
+	int fd;
 
 	cursor->file = file;
-	cursor->mode = default_mode();
-	cursor->path = realpath(file, NULL);
-	if (!cursor->path)
-		cursor->path = strdup(file);
-	check_memory(cursor->path ? 0 : -ENOMEM);
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0) {
-		status = read_file(cursor, fd);
-	} else if (errno != ENOENT) {
-		complain("--cursor-file \"%s\": %s", file, strerror(errno));
-		status = STATUS_TROUBLE;
+	if (fd < 0 && errno == ENOENT) {
+		/* So that it is where a link says, and of the mode that new files have. */
+		fd = open(file, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
+		what = " cannot be written";
+	}
+	if (fd >= 0)
+		cursor->path = realpath(file, NULL);
+	if (!cursor->path) {
+		complain("--cursor-file \"%s\"%s: %s", file, what, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return STATUS_TROUBLE;
 	}
 	cursor->is_changed = true;	/* the first save shows whether it can be written */
-	return status;
+	return read_file(cursor, fd);
 }
 
 /* ---- writing -------------------------------------------------------------------- */

@@ -40,8 +40,8 @@ struct cursor {
 };
 
 /*
- * Read the file, if there is one. Returns 0 or the exit status after a message; then
- * cursor_deinit() is to be called all the same.
+ * Read the file; an empty one is made if there is none. Returns 0 or the exit status after a
+ * message; then cursor_deinit() is to be called all the same.
  */
 int cursor_load(struct cursor *cursor, const char *file);
 

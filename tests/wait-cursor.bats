@@ -201,6 +201,12 @@ $((i + 3))"
 	expect "mode" "$(stat -c %a "$CURSOR")" 640
 	[ -L "$CURSOR.link" ]
 	grep -q '^0 e$' "$CURSOR"
+	# Also if there is no file yet, which then has the mode that new files have.
+	rm "$CURSOR"
+	(umask 027 && run_aioevt 124 wait e --cursor-file "$CURSOR.link" --timeout 0)
+	[ -L "$CURSOR.link" ]
+	expect "mode" "$(stat -c %a "$CURSOR")" 640
+	expect "file" "$(cat "$CURSOR")" "0 e"
 }
 
 @test "1: a cursor file that cannot be read or written, before waiting" {
@@ -222,8 +228,16 @@ $((i + 3))"
 	run_aioevt 1 wait e --cursor-file "$CURSOR"
 	run_aioevt 1 wait e --cursor-file "$BATS_TEST_TMPDIR/none/cursor"
 	expect_match "stderr" "$errors" "aioevt: --cursor-file * cannot be written: No such file *"
+	ln -s none/cursor "$CURSOR.link"
+	run_aioevt 1 wait e --cursor-file "$CURSOR.link"
+	expect_match "stderr" "$errors" "aioevt: --cursor-file * cannot be written: No such file *"
+	[ -L "$CURSOR.link" ]
 	run_aioevt 1 wait e --cursor-file /proc/cursor
 	run_aioevt 1 wait e --cursor-file /dev/null
+	# One that can be made, but not replaced: its name leaves no room for another beside it.
+	printf -v i '%0250d' 0
+	run_aioevt 1 wait e --cursor-file "$BATS_TEST_TMPDIR/$i"
+	expect_match "stderr" "$errors" "aioevt: --cursor-file * cannot be written: File name too *"
 	run_aioevt list e --json
 	expect "listeners" "$(jq .listeners <<<"$output")" 0
 }
