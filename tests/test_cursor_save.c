@@ -1,10 +1,13 @@
-/* aioevt wait --cursor-file: each step of a save that fails leaves the old file, and no other. */
+/* aioevt wait --cursor-file: a save that fails or is interrupted leaves a whole file, and no other. */
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../cli/common.h"
@@ -22,6 +25,7 @@ static enum {
 	NOTHING, OPEN, FIRST_WRITE, SECOND_WRITE, FSYNC, FCHMOD, CLOSE, RENAME, N_STEPS,
 } failing;
 static unsigned n_writes;
+static int interrupting;		/* a signal that comes before the fsync; 0: none */
 
 static bool fails(int step)
 {
@@ -58,6 +62,8 @@ FILE *fdopen(int fd, const char *mode)
 
 int fsync(int fd)
 {
+	if (interrupting)
+		raise(interrupting);
 	return fails(FSYNC) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
@@ -107,8 +113,31 @@ static void note_all(struct cursor *cursor)
 	}
 }
 
+/* It ends the program, but only when the file is replaced. */
+static void test_signal(struct cursor *cursor, int number)
+{
+	pid_t pid = fork();
+	int status;
+
+	check(pid >= 0);
+	if (!pid) {
+		signal(number, SIG_DFL);	/* who started us may ignore it */
+		interrupting = number;
+		cursor_note(cursor, "e", (uint64_t)number, 1);
+		cursor_save(cursor);
+		_exit(0);
+	}
+	check_eq(waitpid(pid, &status, 0), pid);
+	check(WIFSIGNALED(status));
+	check_eq(WTERMSIG(status), number);
+	check_eq(count_entries(dir), 3);
+	check_eq(load(), N_PLACES + 1);
+}
+
 int main(void)
 {
+	static const int numbers[] = { SIGHUP, SIGINT, SIGTERM, SIGALRM, SIGXFSZ };
+	struct rlimit no_core = { 0, 0 };
 	struct cursor cursor = { .file = NULL };
 	int n_fds;
 
@@ -133,6 +162,10 @@ int main(void)
 	check_eq(cursor_save(&cursor), STATUS_DONE);
 	check_eq(load(), N_PLACES + 1);
 	check_eq(count_entries(dir), 3);
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		test_signal(&cursor, numbers[i]);
 
 	cursor_deinit(&cursor);
 	check_eq(unlink(path), 0);
