@@ -10,7 +10,8 @@
 #include "aioevt-shm.h"
 #include "test.h"
 
-#define DEPTH	8
+#define DEPTH		8
+#define N_LETTERS	150
 
 static char dir[] = "/dev/shm/aioevt-test.XXXXXX";
 static char output[65536];	/* of the last command */
@@ -49,15 +50,19 @@ static int run(const char *command)
 	return WEXITSTATUS(status);
 }
 
-static void emit(const char *name, unsigned n)
+static void emit_payload(const char *name, unsigned n, const void *payload, size_t size)
 {
-	static const unsigned char nothing[] = { 0x82, 0x80, 0xa0 };	/* [[], {}] */
 	struct aioevt_shm_event *event;
 
 	check_eq(aioevt_shm_event_open(bus, name, 0, &event), 0);
 	while (n--)
-		check_eq(aioevt_shm_emit(event, nothing, sizeof(nothing), NULL), 0);
+		check_eq(aioevt_shm_emit(event, payload, size, NULL), 0);
 	aioevt_shm_event_close(event);
+}
+
+static void emit(const char *name, unsigned n)
+{
+	emit_payload(name, n, "\x82\x80\xa0", 3);	/* [[], {}] */
 }
 
 /* The numbers and what was missed before them, of the last command, which ended with @status. */
@@ -98,23 +103,34 @@ static void test_missed(void)
 
 static void *emit_on(void *arg)
 {
+	unsigned char letters[N_LETTERS + 5] = { 0x82, 0x81, 0x78, N_LETTERS };	/* [["aa..."], {}] */
+
 	(void)arg;
-	while (!atomic_load(&is_over))
+	memset(letters + 4, 'a', N_LETTERS);
+	letters[N_LETTERS + 4] = 0xa0;
+	while (!atomic_load(&is_over)) {
 		emit("s", 64);
+		emit_payload("slow", DEPTH, letters, sizeof(letters));
+	}
 	return NULL;
 }
 
-/* It is too slow for all of them, and there is always one more. */
+/* A condition that takes some 30 ms: meanwhile the ring is filled again, and never found empty. */
+#define CONDITION	"args[0] =~ \"(a*)\\\\1b\""
+#define SLOW		"slow \"t.>\" --where \"$CONDITION\" "
+
+/* There is always one more, so that only the time of a record can tell that it came too late. */
 static void test_end(void)
 {
 	pthread_t thread;
 
 	check(!pthread_create(&thread, NULL, emit_on, NULL));
-	check_eq(run("$PROGRAM wait s --where false -t 0.2 2>/dev/null"), 124);
-	check_eq(run("$PROGRAM wait s --follow --where false -t 0.2 2>/dev/null"), 124);
+	check_eq(run("$PROGRAM wait " SLOW "-t 0.2 2>/dev/null"), 124);
+	check_eq(run("$PROGRAM wait " SLOW "--follow -t 0.2 2>/dev/null"), 124);
 	check_eq(run("$PROGRAM wait s --count 1000000000 -t 0.2 >/dev/null 2>&1"), 124);
+	check_eq(run("sleep 0.2 & exec $PROGRAM wait " SLOW "--while-alive $! 2>/dev/null"), 4);
+	check_eq(run("$PROGRAM wait " SLOW "-- sh -c \"sleep 0.2; exit 9\" 2>/dev/null"), 9);
 	check_eq(run("sleep 0.2 & exec $PROGRAM wait s --follow --while-alive $! >/dev/null 2>&1"), 4);
-	check_eq(run("$PROGRAM wait s \"t.>\" --follow -- sh -c \"sleep 0.2; exit 9\" >/dev/null 2>&1"), 9);
 	check_eq(run("$PROGRAM wait s --follow --count 5000 --json --strict"
 		     " --cursor-file $AIOEVT_DIR/cursor 2>&1 >/dev/null | wc -l"), 0);
 	check_str(output, "0\n");
@@ -131,6 +147,7 @@ int main(void)
 	unsetenv("AIOEVT_BUS");
 	check(mkdtemp(dir) != NULL);
 	setenv("AIOEVT_DIR", dir, 1);
+	setenv("CONDITION", CONDITION, 1);
 	config.depth = DEPTH;
 	check_eq(aioevt_shm_open(NULL, &config, 0, &bus), 0);
 
