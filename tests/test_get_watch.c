@@ -3,61 +3,11 @@
 
 #include "bus.h"
 
-#include <limits.h>
-
 #include "../shm/bus.h"
 #include "event.h"
+#include "program.h"
 
 #define N_EVENTS	64u
-
-static char output[8192];	/* of the last command, both streams */
-
-/* The program lies one directory above the tests. */
-static void find_program(void)
-{
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 20);
-
-	check(n > 0);
-	path[n] = '\0';
-	strcpy(strrchr(path, '/'), "/../aioevt");
-	if (access(path, X_OK))
-		exit(SKIP);
-	setenv("PROGRAM", path, 1);
-}
-
-/* Start a command of the shell, in which $PROGRAM is the program. */
-static FILE *start(const char *command)
-{
-	char line[1024];
-	FILE *pipe;
-
-	snprintf(line, sizeof(line), "exec timeout -s KILL 30 sh -c '%s' 2>&1", command);
-	pipe = popen(line, "re");
-	check(pipe != NULL);
-	return pipe;
-}
-
-/* What it prints, to its end. Returns its status, as a shell tells it. */
-static int finish(FILE *pipe)
-{
-	size_t n = fread(output, 1, sizeof(output) - 1, pipe);
-	int status = pclose(pipe);
-
-	output[n] = '\0';
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-static int run(const char *command)
-{
-	return finish(start(command));
-}
-
-static void check_output(const char *part)
-{
-	if (!strstr(output, part))
-		check_str(output, part);
-}
 
 /* [["n"], {}] of a small n */
 static void emit_number(struct aioevt_shm_event *event, int n)

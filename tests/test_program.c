@@ -10,7 +10,7 @@
 #include "../shm/bus.h"
 #include "aioevt-shm.h"
 #include "event.h"
-#include "test.h"
+#include "program.h"
 
 #define DEPTH		8
 #define MAX_PAYLOAD	4096
@@ -18,46 +18,6 @@
 #define N_LISTENERS	64
 
 static char dir[] = "/dev/shm/aioevt-test.XXXXXX";
-static char output[8192];	/* of the last command, both streams */
-
-/* The program lies one directory above the tests. */
-static void find_program(void)
-{
-	char path[PATH_MAX];
-	ssize_t n;
-
-	n = readlink("/proc/self/exe", path, sizeof(path) - 20);
-	check(n > 0);
-	path[n] = '\0';
-	strcpy(strrchr(path, '/'), "/../aioevt");
-	if (access(path, X_OK))
-		exit(77);
-	setenv("PROGRAM", path, 1);
-}
-
-/* Run a command of the shell, in which $PROGRAM is the program. Returns its status. */
-static int run(const char *command)
-{
-	char line[1024];
-	size_t n;
-	FILE *pipe;
-	int status;
-
-	snprintf(line, sizeof(line), "timeout -s KILL 20 sh -c '%s' 2>&1", command);
-	pipe = popen(line, "re");
-	check(pipe != NULL);
-	n = fread(output, 1, sizeof(output) - 1, pipe);
-	output[n] = '\0';
-	status = pclose(pipe);
-	check(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-static void check_output(const char *part)
-{
-	if (!strstr(output, part))
-		check_str(output, part);
-}
 
 static struct aioevt_shm *open_bus(void)
 {

@@ -1,54 +1,17 @@
 /* aioevt wait beside a stream that does not pause: what it missed is exact, and it still ends. */
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "aioevt-shm.h"
-#include "test.h"
+#include "program.h"
 
 #define DEPTH		8
 #define N_LETTERS	150
 
 static char dir[] = "/dev/shm/aioevt-test.XXXXXX";
-static char output[65536];	/* of the last command */
 static struct aioevt_shm *bus;
 static atomic_bool is_over;
-
-static void find_program(void)
-{
-	char path[PATH_MAX];
-	ssize_t n;
-
-	n = readlink("/proc/self/exe", path, sizeof(path) - 20);
-	check(n > 0);
-	path[n] = '\0';
-	strcpy(strrchr(path, '/'), "/../aioevt");
-	if (access(path, X_OK))
-		exit(77);
-	setenv("PROGRAM", path, 1);
-}
-
-/* Run a command of the shell, in which $PROGRAM is the program. Returns its status. */
-static int run(const char *command)
-{
-	char line[1024];
-	size_t n;
-	FILE *pipe;
-	int status;
-
-	snprintf(line, sizeof(line), "timeout -s KILL 30 sh -c '%s' 2>&1", command);
-	pipe = popen(line, "re");
-	check(pipe != NULL);
-	n = fread(output, 1, sizeof(output) - 1, pipe);
-	output[n] = '\0';
-	status = pclose(pipe);
-	check(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
 
 static void emit_payload(const char *name, unsigned n, const void *payload, size_t size)
 {
