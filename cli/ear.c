@@ -175,6 +175,19 @@ static int make_room(struct heard *heard, size_t room)
 	return 0;
 }
 
+int heard_read(struct heard *heard, struct aioevt_shm_sub *sub, struct aioevt_shm_record *record)
+{
+	int n, err = heard->room ? 0 : make_room(heard, FIRST_ROOM);
+
+	while (err == 0) {
+		n = aioevt_shm_read(sub, record, 1, heard->payload, heard->room);
+		if (n != -ENOBUFS)
+			return n;
+		err = make_room(heard, record->size);
+	}
+	return err;
+}
+
 static void note(struct heard *heard, const char *event,
 		 const struct aioevt_shm_record *record)
 {
@@ -189,28 +202,17 @@ static void note(struct heard *heard, const char *event,
 static int take(struct ear *ear, struct aioevt_shm_sub *sub, struct heard *heard)
 {
 	struct aioevt_shm_record record;
-	int n, err;
+	int n;
 
-	if (!heard->room) {
-		err = make_room(heard, FIRST_ROOM);
-		if (err < 0)
-			return err;
+	while ((n = heard_read(heard, sub, &record)) > 0) {
+		if (record.seq <= ear->after ||
+		    (ear->cursor && !place_takes(ear, aioevt_shm_sub_name(sub), record.seq,
+						 &record.missed)))
+			continue;
+		note(heard, aioevt_shm_sub_name(sub), &record);
+		return 1;
 	}
-	for (;;) {
-		n = aioevt_shm_read(sub, &record, 1, heard->payload, heard->room);
-		if (n == -ENOBUFS) {
-			err = make_room(heard, record.size);
-			if (err < 0)
-				return err;
-		} else if (n <= 0) {
-			return n;
-		} else if (record.seq > ear->after &&
-			   (!ear->cursor || place_takes(ear, aioevt_shm_sub_name(sub),
-							record.seq, &record.missed))) {
-			note(heard, aioevt_shm_sub_name(sub), &record);
-			return 1;
-		}
-	}
+	return n;
 }
 
 static void swap(struct heard *a, struct heard *b)

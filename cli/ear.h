@@ -78,6 +78,12 @@ void ear_wake(struct ear *ear);
 /* Was this record emitted after ear_wake() was called? */
 bool ear_is_late(const struct ear *ear, const struct heard *heard);
 
+/*
+ * Read the next record of @sub, its payload into the memory of @heard, which is made large
+ * enough; the rest of *heard is left alone. Returns 1, 0 if there is none yet, or an error.
+ */
+int heard_read(struct heard *heard, struct aioevt_shm_sub *sub, struct aioevt_shm_record *record);
+
 void heard_deinit(struct heard *heard);
 
 #endif

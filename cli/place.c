@@ -9,7 +9,6 @@
 #include "place.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool is_pattern(const char *name)
@@ -32,23 +31,6 @@ static bool is_covered(const struct cursor *cursor, const char *name)
 
 /* ---- numbers that started over -------------------------------------------------- */
 
-static int read_first(struct aioevt_shm_sub *sub, struct heard *heard,
-		      struct aioevt_shm_record *record)
-{
-	int n = aioevt_shm_read(sub, record, 1, heard->payload, heard->room);
-	void *payload;
-
-	while (n == -ENOBUFS) {
-		payload = realloc(heard->payload, record->size);
-		if (!payload)
-			return -ENOMEM;
-		heard->payload = payload;
-		heard->room = record->size;
-		n = aioevt_shm_read(sub, record, 1, heard->payload, heard->room);
-	}
-	return n;
-}
-
 /* Is the record of that number another one? Returns 1, 0, or an error. */
 static int is_another(struct ear *ear, const struct place *place)
 {
@@ -62,7 +44,7 @@ static int is_another(struct ear *ear, const struct place *place)
 		return n;
 	n = aioevt_shm_listen(listener, place->name, 0, AIOEVT_SHM_FROM_SEQ, place->seq, &sub);
 	if (n == 0)
-		n = read_first(sub, &heard, &record);
+		n = heard_read(&heard, sub, &record);
 	aioevt_shm_listener_free(listener);
 	heard_deinit(&heard);
 	return n < 0 ? n : n > 0 && record.seq == place->seq && record.time != place->time;
