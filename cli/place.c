@@ -177,7 +177,6 @@ static bool takes_first(struct place *place, uint64_t seq, uint64_t *missed)
 	if (place->kind == PLACE_EMPTY) {
 		if (place->heard && seq > place->heard)
 			*missed = seq - place->heard - 1;	/* removed with these unread */
-		place->is_first = false;
 	} else if (place->kind == PLACE_GOES_ON && seq <= place->heard) {
 		return false;
 	} else {
