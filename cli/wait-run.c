@@ -63,7 +63,7 @@ static bool count_record(struct run *run, const char *event, bool take)
 		if (!run->wanted[i] || (run->wait->all && !is_under(run->wait->names[i], event)))
 			continue;
 		is_wanted = true;
-		if (take && run->wanted[i] != UINT64_MAX && !--run->wanted[i])
+		if (take && !--run->wanted[i])
 			run->n_wanted--;
 	}
 	return is_wanted;
@@ -174,7 +174,6 @@ static int take(struct run *run)
 		status = flush(run);
 	return status;
 }
-
 
 /* ---- waiting -------------------------------------------------------------------- */
 
