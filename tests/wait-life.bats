@@ -218,3 +218,11 @@ is_zombie() {
 	run_aioevt wait e --after 2 --timeout 0 --strict
 	run_aioevt 124 wait e --after 3 --timeout 0 --strict
 }
+
+@test "wait -- COMMAND: its status is known even if SIGCHLD was ignored" {
+	local status=0
+
+	timeout -s KILL 20 env --ignore-signal=CHLD "$AIOEVT" wait e --timeout 15 -- sh -c 'exit 9' \
+		>"$OUT" 2>"$ERR" 3>&- || status=$?
+	expect "status" "$status" 9
+}
