@@ -9,6 +9,7 @@
 
 #include "listener.h"
 #include "place.h"
+#include "retune.h"
 
 #define FIRST_ROOM	1024	/* bytes; grown to what a record takes */
 #define MAX_GIVEN	256	/* records between two looks for events that have news */
@@ -340,6 +341,8 @@ static int hear_once(struct ear *ear, uint64_t deadline, struct heard *heard)
 		err = aioevt_shm_wait(ear->listener, deadline, &sub);
 		if (err < 0)
 			return err;
+		if (ear->by_hand)
+			aioevt_shm_sub_handled(sub, 0);
 		n = take(ear, sub, heard);
 		ear->given = n > 0 ? sub : NULL;
 		ear->given_seq = heard->seq;
@@ -354,11 +357,25 @@ void ear_handled(struct ear *ear)
 	ear->given = NULL;
 }
 
+void ear_handled_below(struct ear *ear, const char *event, uint64_t seq)
+{
+	struct aioevt_shm_sub *sub = ear->listener ? sub_find(ear->listener, event) : NULL;
+	uint64_t next = sub ? sub_place(sub) : 0;	/* 0: its event went */
+
+	if (next < seq)
+		seq = next;
+	for (size_t i = 0; i < ear->n_held; i++)
+		if (ear->held[i].sub == sub && ear->held[i].heard.seq < seq)
+			seq = ear->held[i].heard.seq;
+	if (seq)
+		aioevt_shm_sub_handled(sub, seq - 1);
+}
+
 int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard)
 {
 	int err;
 
-	if (!ear->is_busy)
+	if (!ear->by_hand)
 		ear_handled(ear);
 	for (;;) {
 		err = hear_once(ear, deadline, heard);

@@ -31,7 +31,7 @@ struct ear {
 	size_t n_given;		/* since the listener was last asked */
 	struct aioevt_shm_sub *given;	/* of the record that was handed out last */
 	uint64_t given_seq;
-	bool is_busy;		/* the caller is not done with it: asking for more does not say so */
+	bool by_hand;		/* only ear_handled_below() says what is handled */
 	uint64_t lost;		/* events that came and went unread, until ear_close() */
 	struct aioevt_shm *bus;
 	pthread_mutex_t lock;	/* of the two below: ear_wake() uses them */
@@ -68,9 +68,12 @@ int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard);
 
 /*
  * What ear_hear() handed out last is handled: who emitted it may be waiting to know. The next
- * ear_hear() says so by itself, unless is_busy; to be called by who ends instead.
+ * ear_hear() says so by itself, unless by_hand; to be called by who ends instead.
  */
 void ear_handled(struct ear *ear);
+
+/* The same for all of @event that was handed out, below number @seq; UINT64_MAX: all. */
+void ear_handled_below(struct ear *ear, const char *event, uint64_t seq);
 
 /* Let ear_hear() wait no longer, on this bus and the next. Any thread. */
 void ear_wake(struct ear *ear);

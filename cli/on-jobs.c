@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 struct job {
-	pid_t pid;			/* and its process group; 0: free */
+	pid_t pid;			/* and its process group; 0: none */
+	bool has_ended;			/* and was not taken; else without pid it is free */
 	uint64_t number;		/* the how manieth it is */
 	bool is_replaced;
 	char event[AIOEVT_SHM_NAME_MAX + 1];
@@ -67,7 +68,8 @@ static void end_job(struct jobs *jobs, struct job *job, int status)
 	int err = jobs->errors[job - jobs->job];
 
 	job->pid = 0;
-	jobs->n_running--;
+	job->has_ended = true;
+	jobs->n_ended++;
 	if (err) {
 		status = note_error(jobs, job, err);
 		/* what is too large may be the record's */
@@ -173,11 +175,17 @@ int jobs_open(struct jobs *jobs)
 	return STATUS_TROUBLE;
 }
 
+void jobs_finish(struct jobs *jobs)
+{
+	pthread_mutex_lock(&jobs->lock);
+	while (jobs->n_running > jobs->n_ended)
+		pthread_cond_wait(&jobs->changed, &jobs->lock);
+	pthread_mutex_unlock(&jobs->lock);
+}
+
 int jobs_close(struct jobs *jobs)
 {
 	pthread_mutex_lock(&jobs->lock);
-	while (jobs->n_running)
-		pthread_cond_wait(&jobs->changed, &jobs->lock);
 	jobs->is_closing = true;
 	pthread_mutex_unlock(&jobs->lock);
 	pthread_kill(jobs->thread, SIGCHLD);
@@ -209,16 +217,6 @@ void jobs_end(struct jobs *jobs, int status)
 	pthread_mutex_unlock(&jobs->lock);
 }
 
-bool jobs_are_idle(struct jobs *jobs)
-{
-	bool is_idle;
-
-	pthread_mutex_lock(&jobs->lock);
-	is_idle = !jobs->n_running;
-	pthread_mutex_unlock(&jobs->lock);
-	return is_idle;
-}
-
 bool jobs_have_room(struct jobs *jobs)
 {
 	bool room;
@@ -229,10 +227,41 @@ bool jobs_have_room(struct jobs *jobs)
 	return room;
 }
 
+bool jobs_take_ended(struct jobs *jobs, char *ret_event)
+{
+	struct job *job = jobs->job;
+	bool found;
+
+	pthread_mutex_lock(&jobs->lock);
+	found = jobs->n_ended && !jobs->signal;
+	if (found) {
+		while (!job->has_ended)
+			job++;
+		strcpy(ret_event, job->event);
+		job->has_ended = false;
+		jobs->n_ended--;
+		jobs->n_running--;
+	}
+	pthread_mutex_unlock(&jobs->lock);
+	return found;
+}
+
+uint64_t jobs_oldest(struct jobs *jobs, const char *event)
+{
+	uint64_t seq = UINT64_MAX;
+
+	pthread_mutex_lock(&jobs->lock);
+	for (struct job *job = jobs->job; job < jobs->job + jobs->n_max; job++)
+		if (job->pid && job->seq < seq && !strcmp(job->event, event))
+			seq = job->seq;
+	pthread_mutex_unlock(&jobs->lock);
+	return seq;
+}
+
 void jobs_wait(struct jobs *jobs)
 {
 	pthread_mutex_lock(&jobs->lock);
-	while (!jobs->is_over && jobs->n_running == jobs->n_max)
+	while (!jobs->is_over && jobs->n_running == jobs->n_max && !jobs->n_ended)
 		pthread_cond_wait(&jobs->changed, &jobs->lock);
 	pthread_mutex_unlock(&jobs->lock);
 }
@@ -281,7 +310,7 @@ static struct job *find_free(struct jobs *jobs)
 {
 	struct job *job = jobs->job;
 
-	while (job->pid)
+	while (job->pid || job->has_ended)
 		job++;
 	return job;
 }
@@ -297,7 +326,7 @@ static int start(struct jobs *jobs, const struct call *call, const struct heard 
 	pid_t parent = getpid(), pid;
 
 	if (jobs->is_over)
-		return 0;		/* a signal has come since the caller looked */
+		return -ECANCELED;	/* since the caller looked */
 	*error = 0;
 	pid = fork();
 	if (pid < 0)
@@ -321,7 +350,8 @@ int jobs_start(struct jobs *jobs, struct call *call, const struct heard *heard)
 	call_close_input(call);
 	if (err == 0)
 		return STATUS_DONE;
-	complain("event \"%s\", record %" PRIu64 ": cannot start a process for \"%s\": %s",
-		 heard->event, heard->seq, jobs->name, strerror(-err));
+	if (err != -ECANCELED)
+		complain("event \"%s\", record %" PRIu64 ": cannot start a process for \"%s\": %s",
+			 heard->event, heard->seq, jobs->name, strerror(-err));
 	return STATUS_TROUBLE;
 }

@@ -35,7 +35,7 @@ struct jobs {
 	pthread_mutex_t lock;		/* of all below, and of the start of a job */
 	pthread_cond_t changed;
 	struct job *job;
-	size_t n_running;
+	size_t n_running, n_ended;	/* the latter of the former: not taken yet */
 	uint64_t n_started;
 	bool is_over, is_closing;
 	int status, signal;
@@ -44,7 +44,10 @@ struct jobs {
 /* Take over the signals. Returns 0, or STATUS_TROUBLE after a message. */
 int jobs_open(struct jobs *jobs);
 
-/* Wait for all that run, then give back what jobs_open() made. Returns the exit status. */
+/* Wait for all that run. */
+void jobs_finish(struct jobs *jobs);
+
+/* Then give back what jobs_open() made. Returns the exit status. */
 int jobs_close(struct jobs *jobs);
 
 /* To be asked before the next record: is it to end? */
@@ -53,13 +56,22 @@ bool jobs_are_over(struct jobs *jobs);
 /* End it with @status, unless something has before. */
 void jobs_end(struct jobs *jobs, int status);
 
+/* One that ended counts until it was taken. */
 bool jobs_have_room(struct jobs *jobs);
-bool jobs_are_idle(struct jobs *jobs);
 
-/* Wait until there is room, or it is over. */
+/* Take one that has ended, but not since a signal came. Returns whether there is one: its event. */
+bool jobs_take_ended(struct jobs *jobs, char *ret_event);
+
+/* The smallest number of a record of @event that runs; UINT64_MAX: none. */
+uint64_t jobs_oldest(struct jobs *jobs, const char *event);
+
+/* Wait until there is room, or will be when one is taken, or it is over. */
 void jobs_wait(struct jobs *jobs);
 
-/* Start COMMAND; there must be room. Returns 0, or STATUS_TROUBLE after a message. */
+/*
+ * Start COMMAND; there must be room. Returns 0; or STATUS_TROUBLE, if it is over, or after a
+ * message.
+ */
 int jobs_start(struct jobs *jobs, struct call *call, const struct heard *heard);
 
 /*

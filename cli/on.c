@@ -57,8 +57,7 @@ struct on {
 	struct ear ear;
 	struct jobs jobs;
 	struct call call;
-	struct heard heard, waiting;	/* the newest; one that waits for a job */
-	bool is_waiting;
+	struct heard heard, waiting;	/* the newest; one that waits for a job; seq 0: none */
 	uint64_t n_dropped;		/* since the last job */
 };
 
@@ -173,18 +172,60 @@ static void check(struct on *on)
 
 /* ---- running ---------------------------------------------------------------------- */
 
-static void start(struct on *on, const struct heard *heard)
+/* Of @event something has ended, or was dropped: say what is handled. */
+static void settle(struct on *on, const char *event)
 {
-	int status = STATUS_TROUBLE;
+	const struct heard *const left[] = { &on->waiting, &on->heard };
+	uint64_t seq = jobs_oldest(&on->jobs, event);
+
+	for (size_t i = 0; i < 2; i++)
+		if (left[i]->seq && left[i]->seq < seq && !strcmp(left[i]->event, event))
+			seq = left[i]->seq;
+	ear_handled_below(&on->ear, event, seq);
+}
+
+static void settle_ended(struct on *on)
+{
+	char event[AIOEVT_SHM_NAME_MAX + 1];
+
+	while (jobs_take_ended(&on->jobs, event))
+		settle(on, event);
+}
+
+static bool has_room(struct on *on)
+{
+	settle_ended(on);
+	return jobs_have_room(&on->jobs);
+}
+
+/* It runs, or will not. */
+static void let_go(struct on *on, struct heard *heard)
+{
+	heard->seq = 0;
+	settle(on, heard->event);
+}
+
+static void start(struct on *on, struct heard *heard)
+{
+	int status;
 
 	if (call_make(&on->call, heard, on->n_dropped)) {
 		on->n_dropped = 0;
 		status = jobs_start(&on->jobs, &on->call, heard);
-		if (status)
+		if (status) {
 			jobs_end(&on->jobs, status);
+			return;		/* not handled */
+		}
 	} else if (on->fail_fast) {
-		jobs_end(&on->jobs, status);
+		jobs_end(&on->jobs, STATUS_TROUBLE);
 	}
+	let_go(on, heard);
+}
+
+static void drop(struct on *on, struct heard *heard)
+{
+	on->n_dropped++;
+	let_go(on, heard);
 }
 
 /* Let what was heard wait, instead of what waits. */
@@ -192,30 +233,24 @@ static void set_aside(struct on *on)
 {
 	struct heard older = on->waiting;
 
-	on->n_dropped += on->is_waiting;
 	on->waiting = on->heard;
 	on->heard = older;
-	on->is_waiting = true;
+	if (on->heard.seq)
+		drop(on, &on->heard);
 }
 
 /* A record has come. */
 static void take(struct on *on)
 {
-	if (!on->is_waiting && jobs_have_room(&on->jobs)) {
+	if (!on->waiting.seq && has_room(on)) {
 		start(on, &on->heard);
 	} else if (on->on_busy == BUSY_DROP) {
-		on->n_dropped++;
+		drop(on, &on->heard);
 	} else {
 		set_aside(on);
 		if (on->on_busy == BUSY_RESTART)
 			jobs_replace(&on->jobs);
 	}
-}
-
-static void start_waiting(struct on *on)
-{
-	on->is_waiting = false;
-	start(on, &on->waiting);
 }
 
 /*
@@ -227,15 +262,16 @@ static void run(struct on *on)
 	int err;
 
 	while (!jobs_are_over(&on->jobs)) {
-		if (on->is_waiting && jobs_have_room(&on->jobs)) {
-			start_waiting(on);
+		bool room = has_room(on);
+
+		if (on->waiting.seq && room) {
+			start(on, &on->waiting);
 			continue;
 		}
-		if (on->on_busy == BUSY_QUEUE && !jobs_have_room(&on->jobs)) {
+		if (on->on_busy == BUSY_QUEUE && !room) {
 			jobs_wait(&on->jobs);
 			continue;
 		}
-		on->ear.is_busy = !jobs_are_idle(&on->jobs) || on->is_waiting;
 		err = ear_hear(&on->ear, AIOEVT_SHM_NO_DEADLINE, &on->heard);
 		if (err == 0)
 			take(on);
@@ -264,6 +300,7 @@ static int open_all(struct on *on)
 	on->ear.names = on->names;
 	on->ear.n_names = on->n_names;
 	on->ear.flags = on->is_lossy ? 0 : AIOEVT_SHM_RELIABLE;
+	on->ear.by_hand = true;
 	status = ear_open(&on->ear);
 	if (status)
 		return status;
@@ -290,9 +327,9 @@ int on_main(int argc, char **argv, const struct bus_options *bus)
 	tell_ready(&on);
 
 	run(&on);
+	jobs_finish(&on.jobs);
+	settle_ended(&on);
 	status = jobs_close(&on.jobs);
-	if (on.jobs.n_started && !on.jobs.signal)
-		ear_handled(&on.ear);	/* all COMMANDs have ended by themselves */
 
 	ear_close(&on.ear);
 	if (on.ear.lost)

@@ -360,7 +360,7 @@ start_on_limited() {
 	for ((i = 2; i <= 4; i++)); do
 		run_aioevt emit e "$i"
 	done
-	until_true has_read_all
+	until_true is_asleep "$BACKGROUND"
 	go
 	until_true has_no_children
 	run_aioevt emit e 5
@@ -382,7 +382,7 @@ start_on_limited() {
 	for ((i = 2; i <= 4; i++)); do
 		run_aioevt emit e "$i"
 	done
-	until_true has_read_all
+	until_true is_asleep "$BACKGROUND"
 	go
 	until_true has_line 'start 4 2'
 	go
@@ -418,7 +418,7 @@ start_on_limited() {
 	until_true has_line 'start 1 0'
 	run_aioevt emit e 2
 	run_aioevt emit e 3
-	until_true has_read_all
+	until_true is_asleep "$BACKGROUND"
 	go
 	until_true has_line 'start 3 1'
 	go
@@ -703,4 +703,102 @@ start 2"
 		: >"$LOG"
 		"$AIOEVT" rm e 3>&-
 	done
+}
+
+# is_handled PID: the emitter of an acknowledged record has ended well; in time, or the test fails
+is_handled() {
+	until_true is_gone "$1" && wait "$1"
+}
+
+@test "an acknowledgement comes when COMMAND has ended, whatever runs beside it" {
+	local event first second
+
+	prepare_log
+	for event in e ">" "e other"; do
+		: >"$LOG"
+		# shellcheck disable=SC2086
+		start_on $event --jobs 2 -- sh -c "$LOGGER" sh {0}
+		"$AIOEVT" emit e 1 --need 1 --ack 1 --timeout 15 3>&- &
+		first=$!
+		until_true has_line "start 1 0"
+		until_true is_asleep $first
+		kill -0 $first
+		"$AIOEVT" emit e 2 --ack 1 --timeout 15 3>&- &
+		second=$!
+		until_true has_line "start 2 0"
+		until_true is_asleep $second
+		kill -0 $first $second
+		go 2
+		is_handled $first
+		is_handled $second
+		end_on
+		"$AIOEVT" rm e 3>&-
+	done
+}
+
+@test "an acknowledgement does not wait for a COMMAND of another event" {
+	local first second
+
+	prepare_log
+	start_on '*' --jobs 2 -- \
+		sh -c 'echo "start $1" >>"$LOG"; until [ -e "$GO.$1" ]; do sleep .01; done' sh {event}
+	"$AIOEVT" emit a --need 1 --ack 1 --timeout 15 3>&- &
+	first=$!
+	until_true has_line "start a"
+	"$AIOEVT" emit b --need 1 --ack 1 --timeout 15 3>&- &
+	second=$!
+	until_true has_line "start b"
+	touch "$GO.a"
+	is_handled $first
+	until_true is_asleep $second
+	kill -0 $second
+	touch "$GO.b"
+	is_handled $second
+	end_on
+}
+
+@test "an acknowledgement of what is dropped or waits comes when its event has no other" {
+	local how first second
+
+	prepare_log
+	for how in drop coalesce; do
+		: >"$LOG"
+		start_on '>' --on-busy $how -- sh -c "$LOGGER" sh {0}
+		"$AIOEVT" emit e 1 --need 1 --ack 1 --timeout 15 3>&- &
+		first=$!
+		until_true has_line "start 1 0"
+		"$AIOEVT" emit e 2 --ack 1 --timeout 15 3>&- &
+		second=$!
+		until_true is_asleep $second
+		[ $how != drop ] || run_aioevt emit other 3 --need 1 --ack 1 --timeout 15
+		kill -0 $first $second
+		go
+		is_handled $first
+		if [ $how = coalesce ]; then
+			until_true has_line "start 2 0"
+			kill -0 $second
+			go
+		fi
+		is_handled $second
+		end_on
+		run_aioevt rm e
+	done
+}
+
+@test "--fail-fast: a record that waits when it ends is not acknowledged" {
+	local emitter
+
+	prepare_log
+	start_on e --on-busy coalesce --fail-fast -- \
+		sh -c 'echo start >>"$LOG"; read -r x <"$GO"; exit 3'
+	run_aioevt emit e 1
+	until_true has_line start
+	"$AIOEVT" emit e 2 --ack 1 --timeout 15 2>"$BATS_TEST_TMPDIR/ack" 3>&- &
+	emitter=$!
+	until_true is_asleep $emitter
+	go
+	finish 3
+	until_true is_gone $emitter
+	wait $emitter && false
+	expect_match "stderr" "$(cat "$BATS_TEST_TMPDIR/ack")" "*handled by 0 of 1 *"
 }

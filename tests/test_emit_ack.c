@@ -190,13 +190,43 @@ static void test_held(void)
 	hear_next(&ear, &heard, "two", 2);	/* comes back: "one" is handled */
 	finish(&c, 0, "");
 
-	/* busy with what it heard, it asks for more */
-	ear.is_busy = true;
-	c = start("one", "--ack", "1", "--timeout", "300ms", NULL);
-	hear_next(&ear, &heard, "one", 3);
+	ear_close(&ear);
+	aioevt_shm_close(bus);
+	heard_deinit(&heard);
+	check_eq(aioevt_shm_unlink(NULL), 0);
+}
+
+/* By hand: who asks for more has not handled what came before; of several events each counts. */
+static void test_by_hand(char **names, size_t n)
+{
+	struct heard heard = { 0 };
+	struct aioevt_shm *bus;
+	struct command c;
+	struct ear ear;
+
+	open_ear(&ear, names, n);
+	ear.by_hand = true;
+	c = start("one", "--need", "1", "--ack", "1", "--timeout", "300ms", NULL);
+	hear_next(&ear, &heard, "one", 1);
 	check_eq(ear_hear(&ear, 0, &heard), -ETIMEDOUT);
 	finish(&c, 5, "handled by 0 of 1 reliable listeners in time");
+
+	c = start("one", "--ack", "1", "--timeout", "20", NULL);
+	hear_next(&ear, &heard, "one", 2);
+	check_eq(ear_hear(&ear, 0, &heard), -ETIMEDOUT);
+	bus = emit_two();
+	if (*names != one || n > 1)
+		hear_next(&ear, &heard, "two", 1);
+	ear_handled_below(&ear, "one", UINT64_MAX);
+	finish(&c, 0, "");
+
+	c = start("one", "--ack", "1", "--timeout", "300ms", NULL);
+	hear_next(&ear, &heard, "one", 3);
+	ear_handled_below(&ear, "one", 3);
+	ear_handled_below(&ear, "none", UINT64_MAX);
+	finish(&c, 5, "handled by 0 of 1 reliable listeners in time");
 	ear_close(&ear);
+	ear_handled_below(&ear, "one", UINT64_MAX);	/* of no listener */
 	aioevt_shm_close(bus);
 	heard_deinit(&heard);
 	check_eq(aioevt_shm_unlink(NULL), 0);
@@ -248,6 +278,9 @@ int main(void)
 	test_come_back(false);
 	test_come_back(true);
 	test_held();
+	test_by_hand(NAMES(one), 1);
+	test_by_hand(NAMES(one, two), 2);
+	test_by_hand(NAMES(all), 1);
 	test_killed();
 	return bus_end();
 }
