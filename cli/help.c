@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* aioevt help: the manual page of a command, or its --help where there is no manual. */
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,7 @@ int help_main(int argc, char **argv, const struct bus_options *bus)
 		complain_usage("\"%.300s\" is no command; see aioevt --help", help.command);
 	if (help.command)
 		snprintf(page, sizeof(page), "aioevt-%s", help.command);
+	signal(SIGCHLD, SIG_DFL);	/* ignored, the status of man(1) would be lost */
 	if (has_page(page))
 		execlp("man", "man", "1", page, (char *)NULL);
 	return show_help(help.command);

@@ -40,6 +40,25 @@ run_option_error() {
 	run_usage help emit wait
 }
 
+@test "help of a command is its page where there is one; man's status" {
+	local bin=$BATS_TEST_TMPDIR/bin
+
+	mkdir "$bin"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\n[ "$1" = -w ] && { echo path; exit; }\necho "man $*"\nexit 3\n' >"$bin/man"
+	chmod +x "$bin/man"
+	PATH=$bin:$PATH run_aioevt 3 help wait
+	expect "stdout" "$output" "man 1 aioevt-wait"
+	PATH=$bin:$PATH run_aioevt 3 help
+	expect "stdout" "$output" "man 1 aioevt"
+	# its parent ignores SIGCHLD
+	(trap '' CHLD; PATH=$bin:$PATH "$AIOEVT" help wait >"$OUT" 3>&-) || true
+	expect "stdout" "$(cat "$OUT")" "man 1 aioevt-wait"
+	# there is no man at all
+	PATH=$BATS_TEST_TMPDIR /usr/bin/env "$AIOEVT" help wait >"$OUT" 3>&-
+	expect_match "stdout" "$(cat "$OUT")" "Usage: aioevt wait *"
+}
+
 @test "1: standard output that cannot be written to" {
 	local i
 
