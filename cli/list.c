@@ -4,13 +4,13 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "common.h"
 #include "duration.h"
 #include "json.h"
+#include "rows.h"
 #include "utf8.h"
 
 static const char doc[] =
@@ -25,17 +25,13 @@ static const struct argp_option options[] = {
 	{ 0 }
 };
 
-struct row {
-	char event[AIOEVT_SHM_NAME_MAX + 1];
-	struct aioevt_shm_event_info info;
-};
-
 struct list {
 	struct bus_options bus;
 	const char *pattern;
 	bool json;
-	struct row *rows;
-	size_t n_rows, room;
+	struct aioevt_shm *shm;		/* while it is looked at */
+	struct rows rows;
+	int status;			/* of damaged events */
 	uint64_t now;
 };
 
@@ -72,69 +68,27 @@ static const struct argp argp = {
 
 /* ---- collecting ----------------------------------------------------------------- */
 
-static struct row *add_row(struct list *list)
+static void tell_damaged(void *input, const char *event)
 {
-	struct row *rows;
+	struct list *list = input;
 
-	if (list->n_rows == list->room) {
-		list->room = list->room ? 2 * list->room : 64;
-		rows = reallocarray(list->rows, list->room, sizeof(*rows));
-		check_memory(rows ? 0 : -ENOMEM);
-		list->rows = rows;
-	}
-	return &list->rows[list->n_rows++];
-}
-
-static int look_at(struct list *list, struct aioevt_shm *bus, const char *name)
-{
-	_cleanup_(event_closep) struct aioevt_shm_event *event = NULL;
-	struct aioevt_shm_event_info info;
-	struct row *row;
-	int err;
-
-	if (list->pattern && !aioevt_shm_pattern_match(list->pattern, name))
-		return 0;
-	err = aioevt_shm_event_open(bus, name, AIOEVT_SHM_EXISTING, &event);
-	if (err == -ENOENT)	/* gone meanwhile */
-		return 0;
-	if (err == 0)
-		err = aioevt_shm_event_get_info(event, &info);
-	if (err < 0)
-		return err;
-
-	row = add_row(list);
-	snprintf(row->event, sizeof(row->event), "%s", name);
-	row->info = info;
-	return 0;
+	list->status = bus_trouble(&list->bus, list->shm, event, -EPROTO);
 }
 
 static int collect(struct list *list)
 {
 	_cleanup_(bus_closep) struct aioevt_shm *bus = NULL;
-	char name[AIOEVT_SHM_NAME_MAX + 1];
-	uint32_t walk = 0;
+	char event[AIOEVT_SHM_NAME_MAX + 1];
 	int status, err;
 
 	status = bus_attach(&list->bus, AIOEVT_SHM_EXISTING, &bus);
 	if (status || !bus)
 		return status;
 
-	/* One that is damaged is named; if it is all of the bus, the walk says so too. */
-	while ((err = aioevt_shm_event_next(bus, &walk, name)) > 0) {
-		err = look_at(list, bus, name);
-		if (err < 0)
-			status = bus_trouble(&list->bus, bus, name, err);
-		if (err < 0 && err != -EPROTO)
-			return status;
-	}
-	return err < 0 ? bus_trouble(&list->bus, bus, NULL, err) : status;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const struct row *left = a, *right = b;
-
-	return strcmp(left->event, right->event);
+	list->shm = bus;
+	err = rows_look(&list->rows, bus, list->pattern, tell_damaged, list, event);
+	return err < 0 ? bus_trouble(&list->bus, bus, *event ? event : NULL, err) :
+			 list->status;
 }
 
 /* ---- printing ------------------------------------------------------------------- */
@@ -170,8 +124,8 @@ static int find_width(const struct list *list)
 {
 	size_t width = strlen("EVENT"), n, i;
 
-	for (i = 0; i < list->n_rows; i++) {
-		n = utf8_count(list->rows[i].event, strlen(list->rows[i].event));
+	for (i = 0; i < list->rows.n; i++) {
+		n = utf8_count(list->rows.v[i].event, strlen(list->rows.v[i].event));
 		if (n > width)
 			width = n;
 	}
@@ -199,12 +153,12 @@ static void print_table(const struct list *list)
 	int width = find_width(list);
 	size_t i;
 
-	if (!list->n_rows)
+	if (!list->rows.n)
 		return;
 	printf("%-*s  %10s  %9s  %7s  %7s  %s\n", width, "EVENT", "RECORDS", "LISTENERS",
 	       "LAST", "DEPTH", "SLOWEST");
-	for (i = 0; i < list->n_rows; i++)
-		print_row(list, &list->rows[i], width);
+	for (i = 0; i < list->rows.n; i++)
+		print_row(list, &list->rows.v[i], width);
 }
 
 static int print(struct list *list)
@@ -214,13 +168,11 @@ static int print(struct list *list)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	list->now = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-	if (list->n_rows)
-		qsort(list->rows, list->n_rows, sizeof(*list->rows), compare);
 
 	if (!list->json)
 		print_table(list);
-	for (i = 0; i < list->n_rows && list->json; i++)
-		print_json(list, &list->rows[i]);
+	for (i = 0; i < list->rows.n && list->json; i++)
+		print_json(list, &list->rows.v[i]);
 	return finish_output();
 }
 
@@ -234,8 +186,8 @@ int list_main(int argc, char **argv, const struct bus_options *bus)
 
 	/* What could be looked at is printed, whatever the rest is. */
 	status = collect(&list);
-	if (!status || list.n_rows)
+	if (!status || list.rows.n)
 		printed = print(&list);
-	free(list.rows);
+	rows_deinit(&list.rows);
 	return status ? status : printed;
 }

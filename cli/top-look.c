@@ -21,57 +21,11 @@ static uint64_t read_clock(clockid_t clock)
 
 /* ---- collecting ----------------------------------------------------------------- */
 
-static struct top_row *add_row(struct top_look *look)
+static void note_damaged(void *input, const char *event)
 {
-	struct top_row *rows;
+	struct top *top = input;
 
-	if (look->n_rows == look->room) {
-		look->room = look->room ? 2 * look->room : 64;
-		rows = reallocarray(look->rows, look->room, sizeof(*rows));
-		check_memory(rows ? 0 : -ENOMEM);
-		look->rows = rows;
-	}
-	return &look->rows[look->n_rows++];
-}
-
-static int look_at(struct top *top, struct aioevt_shm *bus, const char *name)
-{
-	_cleanup_(event_closep) struct aioevt_shm_event *event = NULL;
-	struct aioevt_shm_event_info info;
-	struct top_row *row;
-	int err;
-
-	if (top->pattern && !aioevt_shm_pattern_match(top->pattern, name))
-		return 0;
-	err = aioevt_shm_event_open(bus, name, AIOEVT_SHM_EXISTING, &event);
-	if (err == -ENOENT)	/* gone meanwhile */
-		return 0;
-	if (err == 0)
-		err = aioevt_shm_event_get_info(event, &info);
-	if (err < 0)
-		return err;
-
-	row = add_row(&top->now);
-	*row = (struct top_row){ .info = info };
-	strcpy(row->event, name);
-	return 0;
-}
-
-static int look_at_all(struct top *top, struct aioevt_shm *bus)
-{
-	char name[AIOEVT_SHM_NAME_MAX + 1];
-	uint32_t walk = 0;
-	int err;
-
-	/* If one is damaged that is all of the bus, the walk says so too. */
-	while ((err = aioevt_shm_event_next(bus, &walk, name)) > 0) {
-		err = look_at(top, bus, name);
-		if (err < 0 && err != -EPROTO)
-			return err;
-		if (err < 0)
-			strcpy(top->now.damaged, name);
-	}
-	return err;
+	strcpy(top->now.damaged, event);
 }
 
 /* Which file it is, to know a new bus of the same name from this one. */
@@ -89,9 +43,10 @@ static void note_file(struct top *top)
 static int look_once(struct top *top)
 {
 	_cleanup_(bus_closep) struct aioevt_shm *bus = NULL;
+	char event[AIOEVT_SHM_NAME_MAX + 1];
 	int err;
 
-	top->now.n_rows = 0;
+	top->now.rows.n = 0;
 	top->now.dev = 0;
 	top->now.ino = 0;
 	top->now.damaged[0] = 0;
@@ -104,17 +59,10 @@ static int look_once(struct top *top)
 	if (err < 0)
 		return err;
 	note_file(top);
-	return look_at_all(top, bus);
+	return rows_look(&top->now.rows, bus, top->pattern, note_damaged, top, event);
 }
 
 /* ---- comparing ------------------------------------------------------------------ */
-
-static int compare_names(const void *a, const void *b)
-{
-	const struct top_row *left = a, *right = b;
-
-	return strcmp(left->event, right->event);
-}
 
 /*
  * What was not there at the look before, or has fewer records than then, came into being
@@ -127,14 +75,14 @@ static void find_rates(struct top *top)
 	double seconds = (double)(top->now.when - before->when) / 1e9;
 	size_t i, k = 0;
 
-	for (i = 0; i < top->now.n_rows; i++) {
-		struct top_row *row = &top->now.rows[i];
+	for (i = 0; i < top->now.rows.n; i++) {
+		struct row *row = &top->now.rows.v[i];
 		uint64_t old = 0;
 
-		while (k < before->n_rows && compare_names(&before->rows[k], row) < 0)
+		while (k < before->rows.n && rows_compare(&before->rows.v[k], row) < 0)
 			k++;
-		if (is_same && k < before->n_rows && !compare_names(&before->rows[k], row))
-			old = before->rows[k].info.n_records;
+		if (is_same && k < before->rows.n && !rows_compare(&before->rows.v[k], row))
+			old = before->rows.v[k].info.n_records;
 		if (old > row->info.n_records)
 			old = 0;
 		row->rate = (double)(row->info.n_records - old) / seconds;
@@ -146,16 +94,16 @@ static void find_rates(struct top *top)
 
 static int compare_rates(const void *a, const void *b)
 {
-	const struct top_row *const *left = a, *const *right = b;
+	const struct row *const *left = a, *const *right = b;
 
 	if ((*left)->rate != (*right)->rate)
 		return (*left)->rate < (*right)->rate ? 1 : -1;
-	return compare_names(*left, *right);
+	return rows_compare(*left, *right);
 }
 
 void top_sort(struct top *top)
 {
-	size_t i, n = top->now.n_rows;
+	size_t i, n = top->now.rows.n;
 
 	if (n > top->order_room) {
 		free(top->order);
@@ -165,7 +113,7 @@ void top_sort(struct top *top)
 		top->order_room = n;
 	}
 	for (i = 0; i < n; i++)
-		top->order[i] = &top->now.rows[i];
+		top->order[i] = &top->now.rows.v[i];
 	if (n && !top->by_name)
 		qsort(top->order, n, sizeof(*top->order), compare_rates);
 }
@@ -180,12 +128,10 @@ int top_look(struct top *top)
 	for (int i = 0; i < ATTEMPTS && err == -ESTALE; i++)
 		err = look_once(top);
 	if (err == -ESTALE)
-		top->now.n_rows = 0;	/* somebody removes it again and again */
+		top->now.rows.n = 0;	/* somebody removes it again and again */
 	else if (err < 0)
 		return err;
 
-	if (top->now.n_rows)
-		qsort(top->now.rows, top->now.n_rows, sizeof(*top->now.rows), compare_names);
 	top->sum = top->largest = 0;
 	top->has_rates = top->before.when;
 	if (top->has_rates)
@@ -203,7 +149,7 @@ int top_trouble(const struct top *top, int err)
 
 void top_deinit(struct top *top)
 {
-	free(top->now.rows);
-	free(top->before.rows);
+	rows_deinit(&top->now.rows);
+	rows_deinit(&top->before.rows);
 	free(top->order);
 }

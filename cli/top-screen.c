@@ -102,7 +102,7 @@ static void print_summary(FILE *out, const struct top *top, unsigned columns)
 	top_print_number(top->sum, rate, sizeof(rate));
 	duration_print(top->interval, every, sizeof(every));
 	snprintf(line, sizeof(line), "bus %s: %zu event%s, %s records/s, every %s%s%s",
-		 name_bus(top), top->now.n_rows, top->now.n_rows == 1 ? "" : "s", rate,
+		 name_bus(top), top->now.rows.n, top->now.rows.n == 1 ? "" : "s", rate,
 		 every, top->now.damaged[0] ? "; a damaged event, see aioevt doctor" : "",
 		 top->now.dev || top->now.ino ? "" : "; there is no such bus yet");
 	fprintf(out, "%.*s", (int)columns, line);

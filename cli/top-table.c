@@ -115,8 +115,8 @@ static unsigned widest_name(const struct top *top)
 	unsigned widest = NAME_LEAST, n;
 	char shown[SHOWN_MAX];
 
-	for (size_t i = 0; i < top->now.n_rows; i++) {
-		n = show_name(top->now.rows[i].event, SHOWN_MAX, shown);
+	for (size_t i = 0; i < top->now.rows.n; i++) {
+		n = show_name(top->now.rows.v[i].event, SHOWN_MAX, shown);
 		if (n > widest)
 			widest = n;
 	}
@@ -198,7 +198,7 @@ static void print_bar(FILE *out, const struct top *top, double rate, unsigned wi
 }
 
 static void print_row(FILE *out, const struct top *top, const struct shape *shape,
-		      const struct top_row *row)
+		      const struct row *row)
 {
 	const struct aioevt_shm_event_info *info = &row->info;
 	char text[N_FIELDS][32] = { "-", "", "", "", "-", "-" };
@@ -222,7 +222,7 @@ static void print_row(FILE *out, const struct top *top, const struct shape *shap
 void top_print_table(FILE *out, const struct top *top, unsigned columns, unsigned lines,
 		     const char *eol)
 {
-	size_t i, n = top->now.n_rows, shown = n;
+	size_t i, n = top->now.rows.n, shown = n;
 	char more[64];
 	struct shape shape;
 
@@ -245,7 +245,7 @@ void top_print_table(FILE *out, const struct top *top, unsigned columns, unsigne
 
 /* ---- JSON ----------------------------------------------------------------------- */
 
-static void print_json_row(FILE *out, const struct top_row *row)
+static void print_json_row(FILE *out, const struct row *row)
 {
 	const struct aioevt_shm_event_info *info = &row->info;
 
@@ -265,7 +265,7 @@ void top_print_json(FILE *out, const struct top *top)
 {
 	fprintf(out, "{\"time\":%" PRIu64 ",\"interval_ns\":%" PRIu64 ",\"rate\":%.3f,"
 		"\"events\":[", top->now.time, top->now.when - top->before.when, top->sum);
-	for (size_t i = 0; i < top->now.n_rows; i++) {
+	for (size_t i = 0; i < top->now.rows.n; i++) {
 		if (i)
 			putc(',', out);
 		print_json_row(out, top->order[i]);

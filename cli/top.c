@@ -96,7 +96,7 @@ static int print(const struct top *top, bool is_first)
 {
 	if (top->json)
 		top_print_json(stdout, top);
-	else if (!is_first && top->now.n_rows)
+	else if (!is_first && top->now.rows.n)
 		putchar('\n');
 	if (!top->json)
 		top_print_table(stdout, top, 0, 0, "\n");

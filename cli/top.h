@@ -11,17 +11,10 @@
 
 #include <stdio.h>
 
-#include "common.h"
-
-struct top_row {
-	char event[AIOEVT_SHM_NAME_MAX + 1];
-	struct aioevt_shm_event_info info;
-	double rate;			/* records a second since the look before */
-};
+#include "rows.h"
 
 struct top_look {
-	struct top_row *rows;		/* sorted by name */
-	size_t n_rows, room;
+	struct rows rows;
 	uint64_t when;			/* ns, CLOCK_MONOTONIC; 0: not looked yet */
 	uint64_t time;			/* ns, CLOCK_REALTIME */
 	dev_t dev;			/* the bus file's; 0 of both: there is none */
@@ -35,7 +28,7 @@ struct top {
 	uint64_t interval;		/* ns */
 	bool once, json, by_name;
 	struct top_look now, before;
-	struct top_row **order;		/* of the rows of now: as they are shown */
+	struct row **order;		/* of the rows of now: as they are shown */
 	size_t order_room;
 	bool has_rates;			/* now is not the first look */
 	double sum, largest;		/* of the rates */
