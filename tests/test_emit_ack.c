@@ -225,6 +225,15 @@ static void test_by_hand(char **names, size_t n)
 	ear_handled_below(&ear, "one", 3);
 	ear_handled_below(&ear, "none", UINT64_MAX);
 	finish(&c, 5, "handled by 0 of 1 reliable listeners in time");
+
+	/* nor what is read ahead */
+	c = start("one", NULL);
+	finish(&c, 0, "");
+	c = start("one", "--ack", "1", "--timeout", "300ms", NULL);
+	await_record(bus, 5);
+	hear_next(&ear, &heard, "one", 4);
+	ear_handled_below(&ear, "one", UINT64_MAX);
+	finish(&c, 5, "handled by 0 of 1 reliable listeners in time");
 	ear_close(&ear);
 	ear_handled_below(&ear, "one", UINT64_MAX);	/* of no listener */
 	aioevt_shm_close(bus);
