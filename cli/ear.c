@@ -256,23 +256,12 @@ static int hold(struct ear *ear, struct aioevt_shm_sub *sub)
 	return n;
 }
 
-/* The wait to come may close it, if it is of an event under a pattern that was removed. */
-static void forget_given(struct ear *ear)
-{
-	for (size_t i = 0; i < ear->n_names && ear->given; i++)
-		if (!strcmp(ear->names[i], aioevt_shm_sub_name(ear->given)))
-			return;
-	ear->given = NULL;
-}
-
 /* Until @deadline for one record, and then one of each event that has any. */
 static int gather(struct ear *ear, uint64_t deadline)
 {
 	struct aioevt_shm_sub *sub;
-	int err;
+	int err = aioevt_shm_wait(ear->listener, deadline, &sub);
 
-	forget_given(ear);
-	err = aioevt_shm_wait(ear->listener, deadline, &sub);
 	while (err == 0 && !aioevt_shm_sub_data(sub)) {
 		int n = hold(ear, sub);
 
