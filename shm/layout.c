@@ -63,23 +63,69 @@ static uint64_t or_default(uint64_t value, uint64_t fallback)
 	return value ? value : fallback;
 }
 
-/* FNV-1a over what both sides must agree on. It guards against builds, not attackers. */
+#define STRUCT(name, meaning)	meaning, sizeof(struct name)
+#define FIELD(name, field)	offsetof(struct name, field)
+
+/* The structs of this build: of each its meaning, its size, and where its fields are. */
+static const uint32_t structs[] = {
+	STRUCT(bus_header, MEANING_BUS_HEADER),
+	FIELD(bus_header, magic), FIELD(bus_header, version), FIELD(bus_header, incompat),
+	FIELD(bus_header, compat), FIELD(bus_header, n_events), FIELD(bus_header, n_listeners),
+	FIELD(bus_header, depth), FIELD(bus_header, slot_size), FIELD(bus_header, max_payload),
+	FIELD(bus_header, ring_budget), FIELD(bus_header, signature),
+	FIELD(bus_header, hash_key), FIELD(bus_header, created), FIELD(bus_header, removed),
+	FIELD(bus_header, ports_hw), FIELD(bus_header, listeners_hw),
+	FIELD(bus_header, timers_hw), FIELD(bus_header, region_end),
+	FIELD(bus_header, body_end), FIELD(bus_header, n_created), FIELD(bus_header, events_hw),
+	FIELD(bus_header, timer_order),
+	STRUCT(bucket, MEANING_BUCKET),
+	FIELD(bucket, link), FIELD(bucket, floor),
+	STRUCT(port, MEANING_PORT),
+	FIELD(port, state), FIELD(port, pending_offset), FIELD(port, pending_size),
+	FIELD(port, pid), FIELD(port, since), FIELD(port, using),
+	STRUCT(listener, MEANING_LISTENER),
+	FIELD(listener, doorbell), FIELD(listener, owner), FIELD(listener, news),
+	STRUCT(event, MEANING_EVENT),
+	FIELD(event, state), FIELD(event, next), FIELD(event, last_used), FIELD(event, start),
+	FIELD(event, ring), FIELD(event, due), FIELD(event, firing), FIELD(event, fire_from),
+	FIELD(event, name), FIELD(event, n_words), FIELD(event, bell), FIELD(event, listeners),
+	STRUCT(event_ctl, MEANING_EVENT_CTL),
+	FIELD(event_ctl, epoch), FIELD(event_ctl, wanted), FIELD(event_ctl, space),
+	FIELD(event_ctl, reliable),
+	STRUCT(ring_header, MEANING_RING_HEADER),
+	FIELD(ring_header, base), FIELD(ring_header, depth), FIELD(ring_header, slot_size),
+	FIELD(ring_header, head), FIELD(ring_header, last_void), FIELD(ring_header, body_base),
+	FIELD(ring_header, voids), FIELD(ring_header, body_owner),
+	STRUCT(slot, MEANING_SLOT),
+	FIELD(slot, state), FIELD(slot, time), FIELD(slot, size), FIELD(slot, body),
+	FIELD(slot, payload),
+	STRUCT(timer, MEANING_TIMER),
+	FIELD(timer, state), FIELD(timer, id), FIELD(timer, due), FIELD(timer, order),
+	FIELD(timer, event), FIELD(timer, size), FIELD(timer, port), FIELD(timer, payload),
+};
+
+static uint64_t hash_in(uint64_t h, uint64_t part)
+{
+	return (h ^ part) * UINT64_C(0x100000001b3);
+}
+
+/* FNV-1a over all that the participants of a bus must agree on: tells builds apart, not attackers. */
 static uint64_t sign(const struct layout *lo)
 {
 	const uint64_t parts[] = {
-		BUS_VERSION, sizeof(struct bus_header), sizeof(struct bucket),
-		sizeof(struct port), sizeof(struct listener), sizeof(struct event),
-		sizeof(struct event_ctl), sizeof(struct ring_header), sizeof(struct slot),
-		lo->n_events, lo->n_listeners, lo->depth, lo->slot_size, lo->max_payload,
-		lo->n_buckets, lo->port_stride, lo->listener_stride, lo->event_stride,
-		lo->body_stride, lo->ctl_size, lo->patterns, lo->buckets, lo->ports,
-		lo->listeners, lo->events, lo->tables_end, LOCK_BASE, BODY_BASE,
-		sizeof(struct timer), lo->n_timers, lo->timers, TIMER_BODIES,
+		BUS_VERSION, lo->n_events, lo->n_listeners, lo->depth, lo->slot_size,
+		lo->max_payload, lo->n_buckets, lo->n_timers, lo->port_stride,
+		lo->listener_stride, lo->event_stride, lo->body_stride, lo->ctl_size,
+		lo->patterns, lo->buckets, lo->ports, lo->listeners, lo->events, lo->timers,
+		lo->tables_end, REGION_ALIGN, BODY_BASE, TIMER_BODIES, LOCK_BASE, LOCK_RIGHT,
+		BODY_ALIGN, MAX_RINGS, TIMER_INLINE,
 	};
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
+	for (size_t i = 0; i < sizeof(structs) / sizeof(structs[0]); i++)
+		h = hash_in(h, structs[i]);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		h = (h ^ parts[i]) * UINT64_C(0x100000001b3);
+		h = hash_in(h, parts[i]);
 	return h;
 }
 

@@ -30,8 +30,33 @@
 #include <stdint.h>
 
 #define BUS_MAGIC	UINT64_C(0x31307476656f6961)	/* "aioevt01" */
-#define BUS_VERSION	2u
 #define BUS_INCOMPAT	0u		/* flags whose meaning must be known to attach */
+
+/*
+ * The version rises with every change of this text, and with every change of the meaning of a
+ * word in the file. Beside it stands the hash of the text, see tests/check-layout. Programs of
+ * two versions do not use one bus. All versions have in common: magic and version stand where
+ * they do here, and participants lock bytes from LOCK_BASE on. So a program can tell the version
+ * of any bus, and whether anybody uses that bus.
+ */
+#define BUS_VERSION	3u	/* text 0b17b735527f59ac */
+
+/*
+ * The number of a struct rises when its fields stay where they are and mean something else, or
+ * change in another order. The signature of a bus covers these numbers: two branches that chose
+ * the same version for different changes refuse each other's buses.
+ */
+enum layout_meaning {
+	MEANING_BUS_HEADER = 1,
+	MEANING_BUCKET = 1,
+	MEANING_PORT = 1,
+	MEANING_LISTENER = 1,
+	MEANING_EVENT = 1,
+	MEANING_EVENT_CTL = 1,
+	MEANING_RING_HEADER = 1,
+	MEANING_SLOT = 1,
+	MEANING_TIMER = 1,
+};
 
 #define LINE		64u
 #define REGION_ALIGN	UINT64_C(65536)		/* no machine has larger base pages */

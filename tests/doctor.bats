@@ -21,7 +21,7 @@ state_of_file() {
 	run_aioevt emit Ünicode
 	run_aioevt doctor
 	expect_match "file" "$(sed -n 1p <<<"$output")" \
-		"bus     $BUS_FILE, version 2, made *s ago, used *s ago"
+		"bus     $BUS_FILE, version $(format_version), made *s ago, used *s ago"
 	expect "limits" "$(sed -n 2p <<<"$output")" "limits  4096 events, 1024 listeners, \
 1024 records a ring, 104 bytes inline, 16777216 at most"
 	expect_match "memory" "$(sed -n 3p <<<"$output")" \
@@ -55,7 +55,7 @@ job.a live 2
 '"created","used","limits","memory","listeners","alive","ports","events","reliable","held",'\
 '"problems","notes","unlisted"]'
 	expect "scalars" "$(jq -c '[.healthy, .file, .version, .removed, .listeners, .alive, .unlisted]' \
-		<<<"$output")" "[true,\"$BUS_FILE\",2,false,1,1,0]"
+		<<<"$output")" "[true,\"$BUS_FILE\",$(format_version),false,1,1,0]"
 	expect "limits" "$(jq -c .limits <<<"$output")" \
 		'{"events":4096,"listeners":1024,"depth":1024,"inline":104,"payload":16777216,"rings":67108864}'
 	expect "bodies" "$(jq .memory.bodies <<<"$output")" 8192

@@ -25,6 +25,12 @@ teardown() {
 	expect "left in shared memory" "$left" ""
 }
 
+# Print the version of the bus file's format.
+format_version() {
+	sed -n 's/^#define BUS_VERSION[[:space:]]*\([0-9]*\)u.*/\1/p' \
+		"$BATS_TEST_DIRNAME/../shm/layout.h"
+}
+
 # expect WHAT ACTUAL EXPECTED
 expect() {
 	[ "$2" = "$3" ] && return
