@@ -40,8 +40,8 @@ static const struct argp_option options[] = {
 	  "Add standard input as the last ARG", 1 },
 	{ "string", KEY_STRING, NULL, 0, "Take every ARG and VALUE as text", 1 },
 	{ "lines", KEY_LINES, NULL, 0, "One record per input line, its last ARG", 1 },
-	/* -0.5 is a number: the option itself is '0' below */
-	{ "-0, --null", 0, NULL, OPTION_DOC, "One record per NUL-separated item, likewise", 1 },
+	/* The option itself is '0' below, with the negative numbers. */
+	{ "-0, --null", 0, NULL, OPTION_DOC, "One record per NUL-ended item; -0 before NAME", 1 },
 	{ "null", KEY_NULL, NULL, OPTION_HIDDEN, NULL, 1 },
 	{ "from", KEY_FROM, "FILE", 0, "Records as wait --json prints them, - is stdin", 1 },
 	{ "speed", KEY_SPEED, "X", 0, "With --from: X times as fast as they came", 1 },
@@ -73,6 +73,21 @@ static void add_word(struct emit *emit, const char *text, bool verbatim)
 		emit->name = text;
 	else
 		emit->words[emit->n_words++] = (struct word){ text, verbatim };
+}
+
+/*
+ * Take a word that starts with "-" and a digit or point. Behind NAME it is always a value, -0
+ * too, which a script may have computed; before NAME only -0 has a meaning, as an option.
+ */
+static void take_number(struct emit *emit, const char *text)
+{
+	if (emit->name)
+		add_word(emit, text, false);
+	else if (!strcmp(text, "-0"))
+		emit->by_nuls = true;
+	else
+		complain_usage("\"%.300s\" before NAME: neither an option nor an event; give NAME "
+			       "first", text);
 }
 
 static void init_words(struct emit *emit, struct argp_state *state)
@@ -175,12 +190,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case '0' ... '9':
 	case '.':
-		if (key == '0' && !arg) {
-			emit->by_nuls = true;
-			return 0;
-		}
 		/* "-2.5" came as option 2 with argument ".5": take the word whole. */
-		add_word(emit, state->argv[state->next - 1], false);
+		take_number(emit, state->argv[state->next - 1]);
 		return 0;
 	default:
 		return parse_waiting(key, arg, emit);

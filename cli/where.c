@@ -111,6 +111,12 @@ static int parse_real(struct parser *parser, struct aioevt_value *value)
 	return 0;
 }
 
+/* Whether it is -0, which no integer is: a script may have computed it. */
+static bool is_minus_zero(const struct token *token)
+{
+	return token->len == 2 && !memcmp(token->start, "-0", 2);
+}
+
 static int parse_number(struct parser *parser, struct aioevt_value *value)
 {
 	const struct token *token = &parser->token;
@@ -118,7 +124,7 @@ static int parse_number(struct parser *parser, struct aioevt_value *value)
 
 	if (err == -ERANGE)
 		return refuse(parser, token->start, "an integer not from -2^63 to 2^64-1");
-	if (err == -EINVAL && strcspn(token->start, ".eE") >= token->len)
+	if (err == -EINVAL && strcspn(token->start, ".eE") >= token->len && !is_minus_zero(token))
 		return refuse(parser, token->start, "a number with needless zeros; a text is in quotes");
 	if (err == -EINVAL)
 		err = parse_real(parser, value);

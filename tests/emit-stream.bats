@@ -56,9 +56,9 @@ one_line() {
 	printf 'a\nb\0\377\376\0\0ä\0' | run_aioevt emit -0 e
 	records e '{"args":["a\nb"],"kwargs":{}}' '{"args":[{"$bytes":"//4="}],"kwargs":{}}' \
 		'{"args":[""],"kwargs":{}}' '{"args":["ä"],"kwargs":{}}'
-	# -0.5 and -05 are no options
-	printf 'x\0' | run_aioevt emit f -0.5 -05 -0 -00
-	records f '{"args":[-0.5,"-05","-00","x"],"kwargs":{}}'
+	# behind NAME they are no options
+	printf 'x\0' | run_aioevt emit -0 f -0.5 -05 -0 -00
+	records f '{"args":[-0.5,"-05","-0","-00","x"],"kwargs":{}}'
 	printf 'a\0b\n' | run_aioevt emit g --lines
 	records g '{"args":["a\u0000b"],"kwargs":{}}'
 }
@@ -116,10 +116,10 @@ one_line() {
 	one_line "aioevt: standard input, line 2: over the 16777216 bytes that the bus takes *"
 	records e '{"args":["first"],"kwargs":{}}'
 	# as much as goes in, and one byte more
-	{ head -c 16777205 /dev/zero | tr '\0' x; printf '\0'; } | run_aioevt emit f -0
+	{ head -c 16777205 /dev/zero | tr '\0' x; printf '\0'; } | run_aioevt emit -0 f
 	run_aioevt wait f --after 0 --timeout 0
 	expect "bytes" "$(wc -c <"$OUT")" 16777206
-	{ printf 'a\0'; head -c 16777216 /dev/zero | tr '\0' x; } | run_aioevt 1 emit f -0
+	{ printf 'a\0'; head -c 16777216 /dev/zero | tr '\0' x; } | run_aioevt 1 emit -0 f
 	one_line "aioevt: standard input, item 2: over the 16777216 bytes that the bus takes *"
 }
 
@@ -257,7 +257,7 @@ one_line() {
 	for i in --stdin '--json {}' '--after 1' '--ack 1' --if-changed --print-seq --null -0 \
 		"--from /dev/null"; do
 		# shellcheck disable=SC2086
-		run_usage emit e --lines $i
+		run_usage emit --lines $i e
 		expect_match "stderr" "$errors" "* beside *: one or the other"
 	done
 	for i in --stdin '--json {}' '--after 1' '--ack 1' --if-changed --print-seq --null \

@@ -66,6 +66,40 @@ emits() {
 	emits '{"args":["0x10","inf","1,5"," 5","-1-"],"kwargs":{}}' 0x10 inf 1,5 " 5" -1-
 }
 
+@test "emit takes each word behind NAME that starts with - and a digit or point for a value" {
+	local i
+
+	for i in -0 -00 -0x -5 -05 -.5 -. -0.4 -1-; do
+		run_aioevt emit e "$i" <<<"not read"
+		run_aioevt get e
+		expect "stdout" "$output" "$i"
+	done
+	emits '{"args":["-0","-0"],"kwargs":{}}' -0 --string -0
+	emits '{"args":["-0"],"kwargs":{"a":"-0"}}' --print-seq -- -0 a=-0
+	run_aioevt emit -- f -0
+	run_aioevt get f
+	expect "stdout" "$output" -0
+	printf '%s\n' 0.4 -0.4 1.2 3.3 | while read -r i; do
+		run_aioevt emit temp "$(printf %.0f "$i")"
+	done
+	run_aioevt get temp -n 9
+	expect "stdout" "$output" $'0\n-0\n1\n3'
+}
+
+@test "emit refuses a number before NAME, but for the option -0" {
+	local i
+
+	for i in -5 -.5 -00 -0e; do
+		run_usage emit "$i" e
+		expect_match "stderr" "$errors" "aioevt: \"$i\" before NAME: *"
+	done
+	printf 'x\0' | run_aioevt emit -0 e
+	run_aioevt get e
+	expect "stdout" "$output" x
+	run_aioevt list
+	expect "events" "$(wc -l <"$OUT")" 2
+}
+
 @test "emit takes integers from -2^63 to 2^64-1" {
 	emits '{"args":[-9223372036854775808,18446744073709551615],"kwargs":{}}' \
 		-9223372036854775808 18446744073709551615

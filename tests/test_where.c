@@ -102,6 +102,7 @@ static void test_numbers(void)
 	is("args[8] == args[8] || args[8] < 1 || args[8] > 1 || args[8] <= 1 || 1 >= args[8]", 0);
 	is("args[8] == 1.5 || args[8] < 1.5 || args[8] >= 1.5 || 1.5 <= args[8]", 0);
 	is("args[8] != args[8] && args[8] != 1 && 1.5 != args[8]", 1);
+	is("0 == -0 && -0 == 0.0 && !(-0 < 0)", 1);
 	is("0.0 == -0.0 && 1e307 < 2e307 || 0 == -0.0", 1);
 }
 
@@ -189,6 +190,8 @@ static void test_refused(void)
 	refused("args[0", "column 7: expected \"]\", found the end");
 	refused("args[0.5]", "column 6: not a number that a place can have");
 	refused("args[9223372036854775808]", "column 6: not a number that a place can have");
+	refused("args[-0]", "column 6: not a number that a place can have");
+	refused("args[-01]", "column 6: a number with needless zeros; a text is in quotes");
 	refused("args[01]", "column 6: a number with needless zeros; a text is in quotes");
 	refused("kwargs.", "column 8: expected a name; any key is [\"key\"], found the end");
 	refused("kwargs.7", "column 8: expected a name; any key is [\"key\"], found \"7\"");
