@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "aioevt-shm.h"
+#include "clock.h"
 #include "layout.h"
 
 struct event_map;
@@ -159,8 +160,9 @@ static inline bool bus_ok(struct aioevt_shm *bus, uint64_t now)
 	if (!*bus->alive)
 		return false;
 	/* Half of what is promised: a clock that was set back to before the last look differs by
-	 * a huge number, and one set back by less than half a second costs that much more. */
-	if (__builtin_expect(now - checked > 500000000u, 0))
+	 * a huge number, and one set back by less than half a second costs that much more. The
+	 * last look may have been timed by the precise clock, and @now by the coarse one. */
+	if (__builtin_expect(now - checked + COARSE_LAG_NS > NS_PER_S / 2 + COARSE_LAG_NS, 0))
 		bus_recheck(bus, now);
 	/* bus_ok:B  relaxed: a flag without data behind it */
 	return !atomic_load_explicit(&bus->header->removed, memory_order_relaxed) &&

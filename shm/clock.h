@@ -2,6 +2,7 @@
 #ifndef AIOEVT_CLOCK_H
 #define AIOEVT_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -14,6 +15,24 @@ static inline uint64_t clock_ns(clockid_t id)
 
 	clock_gettime(id, &ts);
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * A coarse clock stands still between two ticks, up to 10 ms, and ticks come late on a virtual machine.
+ * A time that was read from the precise clock can be ahead of it by so much.
+ */
+#define COARSE_LAG_NS	(NS_PER_S / 10)
+
+/*
+ * Has CLOCK_MONOTONIC reached @deadline? Asks the coarse clock, a fourth of the price, and only near
+ * the deadline the precise one: the kernel ends a sleep by that, while the coarse one still says no.
+ */
+static inline bool clock_has_reached(uint64_t deadline)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+
+	return now >= deadline ||
+	       (deadline - now < COARSE_LAG_NS && clock_ns(CLOCK_MONOTONIC) >= deadline);
 }
 
 static inline void cpu_relax(void)

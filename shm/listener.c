@@ -207,12 +207,12 @@ static int poll_subs(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_
 }
 
 /* Once a second: what no wake tells. */
-static int recheck(struct aioevt_shm_listener *l, uint64_t now)
+static int recheck(struct aioevt_shm_listener *l)
 {
 	struct aioevt_shm_sub *sub;
 	int err;
 
-	l->recheck_at = now + RECHECK_NS;
+	l->recheck_at = clock_ns(CLOCK_MONOTONIC) + RECHECK_NS;
 	bus_recheck(l->bus, clock_ns(CLOCK_REALTIME_COARSE));
 	err = bus_check(l->bus);
 	if (err < 0)
@@ -229,9 +229,7 @@ static int recheck(struct aioevt_shm_listener *l, uint64_t now)
 
 static int recheck_if_due(struct aioevt_shm_listener *l)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
-
-	return now < l->recheck_at ? 0 : recheck(l, now);
+	return clock_has_reached(l->recheck_at) ? recheck(l) : 0;
 }
 
 /* A few microseconds without touching the line that the emitter writes to. */
@@ -386,7 +384,7 @@ static int wait_slow(struct aioevt_shm_listener *l, uint64_t deadline,
 	while (!r) {
 		now = clock_ns(CLOCK_MONOTONIC);
 		if (now >= l->recheck_at) {
-			r = recheck(l, now);
+			r = recheck(l);
 			if (!r)
 				r = poll_subs(l, ret_sub, &until);
 			continue;

@@ -4,8 +4,8 @@
 
 /*
  * The same for every foreign loop: two threads run two of them, callbacks are registered on each,
- * a third thread and another process emit; each callback has to run on its loop's thread. Before it is
- * included, or after, a test has
+ * a third thread and another process emit; each callback has to run on its loop's thread. Beside
+ * that, a process with an idle loop counts its wakes. After it is included, a test has
  *
  *	static void foreign_run(struct aioevt_loop *loop);	runs until foreign_stop()
  *	static void foreign_stop(void);				in a callback
@@ -13,6 +13,16 @@
  */
 
 #include "mgr.h"
+
+/* A call of the adapter is a wake of the foreign loop. */
+static _Atomic unsigned n_wakes;
+
+static inline int counted_process(struct aioevt_loop *loop)
+{
+	n_wakes++;
+	return aioevt_loop_process(loop);
+}
+#define aioevt_loop_process counted_process
 
 #define N_EMITS		2000u	/* by each: more than a ring holds */
 
@@ -137,14 +147,62 @@ static void emit_word(struct aioevt *mgr, const char *name)
 	check_eq(aioevt_emit(mgr, name, AIOEVT_NO_ARGS, AIOEVT_NO_KWARGS), 0);
 }
 
+/* ---- idle ------------------------------------------------------------------------------------ */
+
+#define IDLE_MS		2300u		/* with three re-checks at most */
+
+struct idle {
+	unsigned n_wakes;
+	bool is_settled;
+};
+
+/* First when the loop has come to rest, then when it was idle for long enough. */
+static void on_idle(struct aioevt_evt *evt, struct aioevt_data *data, void *arg)
+{
+	struct idle *idle = arg;
+
+	check(!data);
+	if (idle->is_settled) {
+		idle->n_wakes = n_wakes - idle->n_wakes;
+		foreign_stop();
+		return;
+	}
+	idle->is_settled = true;
+	idle->n_wakes = n_wakes;
+	check_eq(aioevt_wait_on(aioevt_evt_manager(evt), "never", aioevt_in_ms(IDLE_MS), on_idle,
+				idle, NULL, NULL), 0);
+}
+
+static int count_idle(struct child *me, void *arg)
+{
+	struct idle idle = { 0 };
+	struct aioevt_loop *loop;
+	struct aioevt *mgr;
+
+	(void)me, (void)arg;
+	bus_rename("idle");
+	mgr = mgr_open();
+	loop = loop_of(mgr);
+	check_eq(aioevt_register(mgr, "idle", on_inside, NULL, loop, 0, NULL), 0);
+	check_eq(aioevt_register(mgr, "idle.>", on_inside, NULL, loop, 0, NULL), 0);
+	check_eq(aioevt_wait_on(mgr, "never", aioevt_in_ms(50), on_idle, &idle, loop, NULL), 0);
+	foreign_run(loop);
+	aioevt_loop_unref(loop);
+	aioevt_close(mgr);
+	fprintf(stderr, "idle for %u ms: %u wakes\n", IDLE_MS, idle.n_wakes);
+	check(idle.n_wakes <= 4);	/* one for the end */
+	return 0;
+}
+
 int main(void)
 {
 	static struct side sides[2];
 	pthread_t threads[2], emitter;
-	struct child child;
+	struct child child, idler;
 	struct aioevt *mgr;
 
 	bus_begin();
+	idler = spawn(count_idle, NULL);	/* takes its time beside the others */
 	child = spawn(emit_process, NULL);
 	mgr = mgr_open();
 	for (int i = 0; i < 2; i++)
@@ -170,6 +228,7 @@ int main(void)
 	}
 	aioevt_close(mgr);
 	foreign_end();
+	end_child(&idler);
 	return bus_end();
 }
 
