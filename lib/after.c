@@ -58,6 +58,8 @@ int aioevt_emit_after(struct aioevt *mgr, uint64_t delay_ns, const char *name,
 
 	if (err < 0)
 		return err;
+	if (!name)
+		return -EINVAL;
 	err = data_encode_args(args, kwargs, buf, sizeof(on_stack), &later.size);
 	if (err == -ENOBUFS) {
 		if (later.size > AIOEVT_SHM_PAYLOAD_MAX)

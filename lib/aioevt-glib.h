@@ -66,9 +66,11 @@ static inline GSource *aioevt_glib_attach(GMainContext *context, struct aioevt_l
 	return source;
 }
 
-/* Any thread. */
+/* Any thread. Takes NULL. */
 static inline void aioevt_glib_detach(GSource *source)
 {
+	if (!source)
+		return;
 	g_source_destroy(source);
 	g_source_unref(source);
 }

@@ -17,6 +17,7 @@
  */
 
 #include <aioevt.h>
+#include <errno.h>
 #include <ev.h>
 
 struct aioevt_libev {
@@ -33,11 +34,11 @@ static inline void aioevt_libev_on_readable_(struct ev_loop *ev, ev_io *io, int 
 	aioevt_loop_process(adapter->loop);
 }
 
-/* Returns 0 or a negative errno value of aioevt_loop_get_fd(). */
+/* Returns 0, -EINVAL (NULL), or a negative errno value of aioevt_loop_get_fd(). */
 static inline int aioevt_libev_attach(struct aioevt_libev *adapter, struct ev_loop *ev,
 				      struct aioevt_loop *loop)
 {
-	int fd = aioevt_loop_get_fd(loop);
+	int fd = adapter && ev ? aioevt_loop_get_fd(loop) : -EINVAL;
 
 	if (fd < 0)
 		return fd;
@@ -50,8 +51,10 @@ static inline int aioevt_libev_attach(struct aioevt_libev *adapter, struct ev_lo
 	return 0;
 }
 
-static inline void aioevt_libev_detach(struct aioevt_libev *adapter)
+static inline void aioevt_libev_detach(struct aioevt_libev *adapter)	/* takes NULL */
 {
+	if (!adapter)
+		return;
 	ev_io_stop(adapter->ev, &adapter->io);
 	adapter->loop = aioevt_loop_unref(adapter->loop);
 }

@@ -33,11 +33,11 @@ static inline void aioevt_libevent_on_readable_(evutil_socket_t fd, short what, 
 	aioevt_loop_process(adapter->loop);
 }
 
-/* Returns 0, a negative errno value of aioevt_loop_get_fd(), or -ENOMEM. */
+/* Returns 0, -EINVAL (NULL), a negative errno value of aioevt_loop_get_fd(), or -ENOMEM. */
 static inline int aioevt_libevent_attach(struct aioevt_libevent *adapter, struct event_base *base,
 					 struct aioevt_loop *loop)
 {
-	int fd = aioevt_loop_get_fd(loop);
+	int fd = adapter && base ? aioevt_loop_get_fd(loop) : -EINVAL;
 
 	if (fd < 0)
 		return fd;
@@ -53,8 +53,10 @@ static inline int aioevt_libevent_attach(struct aioevt_libevent *adapter, struct
 	return 0;
 }
 
-static inline void aioevt_libevent_detach(struct aioevt_libevent *adapter)
+static inline void aioevt_libevent_detach(struct aioevt_libevent *adapter)	/* takes NULL */
 {
+	if (!adapter)
+		return;
 	event_free(adapter->event);
 	adapter->event = NULL;
 	adapter->loop = aioevt_loop_unref(adapter->loop);

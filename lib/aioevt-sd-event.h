@@ -37,19 +37,29 @@ static inline void aioevt_sd_event_drop_(void *userdata)
 	aioevt_loop_unref((struct aioevt_loop *)userdata);
 }
 
-/* Returns 0, or a negative errno value of aioevt_loop_get_fd() or sd_event_add_io(3). */
+/*
+ * *ret_source (may be NULL: the source then stays as long as @event) is a reference. Returns 0, or a
+ * negative errno value of aioevt_loop_get_fd() or sd_event_add_io(3).
+ */
 static inline int aioevt_sd_event_attach(sd_event *event, struct aioevt_loop *loop,
 					 sd_event_source **ret_source)
 {
 	int fd = aioevt_loop_get_fd(loop), r;
+	sd_event_source *source;
 
 	if (fd < 0)
 		return fd;
-	r = sd_event_add_io(event, ret_source, fd, EPOLLIN, aioevt_sd_event_on_readable_, loop);
+	r = sd_event_add_io(event, &source, fd, EPOLLIN, aioevt_sd_event_on_readable_, loop);
 	if (r < 0)
 		return r;
 	aioevt_loop_ref(loop);
-	sd_event_source_set_destroy_callback(*ret_source, aioevt_sd_event_drop_);
+	sd_event_source_set_destroy_callback(source, aioevt_sd_event_drop_);
+	if (ret_source) {
+		*ret_source = source;
+	} else {
+		sd_event_source_set_floating(source, 1);
+		sd_event_source_unref(source);
+	}
 	return 0;
 }
 

@@ -38,11 +38,11 @@ static inline void aioevt_uv_on_readable_(uv_poll_t *poll, int status, int event
 	aioevt_loop_unref(loop);
 }
 
-/* Returns 0, a negative errno value of aioevt_loop_get_fd(), or an error of libuv. */
+/* Returns 0, UV_EINVAL (NULL), a negative errno value of aioevt_loop_get_fd(), or an error of libuv. */
 static inline int aioevt_uv_attach(struct aioevt_uv *adapter, uv_loop_t *uv,
 				   struct aioevt_loop *loop)
 {
-	int fd = aioevt_loop_get_fd(loop), err;
+	int fd = adapter && uv ? aioevt_loop_get_fd(loop) : UV_EINVAL, err;
 
 	if (fd < 0)
 		return fd;
@@ -65,10 +65,12 @@ static inline void aioevt_uv_on_closed_(uv_handle_t *handle)
 		adapter->closed(adapter);
 }
 
-/* Let go of the loop. @closed (may be NULL) is called when libuv has forgotten @adapter. */
+/* Let go of the loop. @closed (may be NULL) is called when libuv has forgotten @adapter. Takes NULL. */
 static inline void aioevt_uv_detach(struct aioevt_uv *adapter,
 				    void (*closed)(struct aioevt_uv *adapter))
 {
+	if (!adapter)
+		return;
 	adapter->closed = closed;
 	uv_poll_stop(&adapter->poll);
 	uv_close((uv_handle_t *)&adapter->poll, aioevt_uv_on_closed_);

@@ -17,6 +17,11 @@
  * A bus that is removed is no error here: the manager attaches to the bus that has its name
  * next, and makes it if there is none (with AIOEVT_EXISTING: -ENOENT until there is one).
  *
+ * NULL for a pointer that may not be NULL is -EINVAL: an object, a name, a callback, an output, or
+ * what a count is of. A function that returns something else than an error then returns NULL or 0; one
+ * that returns nothing, or drops or closes, does nothing. NULL in place of data holds nothing: to the
+ * functions that look into it there is no such value (NULL, 0, "", -ENOENT).
+ *
  * Threads: every function may be called from any thread, unless it says otherwise. None is a
  * cancellation point. Async-signal-safe are aioevt_raw_emit(), aioevt_strerror(), aioevt_in_ms(),
  * aioevt_in_ns() and the functions that make a struct aioevt_value, and no others.
@@ -137,7 +142,7 @@ struct aioevt_data *aioevt_data_unref(struct aioevt_data *data);
 /* Data of its own with the same args and kwargs, to be changed. Returns 0, -ENOMEM. */
 int aioevt_data_copy(const struct aioevt_data *data, struct aioevt_data **ret_data);
 
-/* Whether args and kwargs are the same to the bit: 1 or 0. A NaN is the same as a NaN. */
+/* Whether args and kwargs are the same to the bit: 1 or 0. A NaN is the same as a NaN, NULL as NULL. */
 int aioevt_data_equal(const struct aioevt_data *a, const struct aioevt_data *b);
 
 /*

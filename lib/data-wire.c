@@ -200,6 +200,8 @@ int aioevt_data_payload(struct aioevt_data *data, const void **ret_payload, size
 {
 	const struct payload *payload;
 
+	if (!data || !ret_payload || !ret_size)
+		return -EINVAL;
 	if (data->is_foreign) {
 		*ret_payload = received_of(data)->bytes;
 		*ret_size = received_of(data)->n_bytes;

@@ -26,7 +26,7 @@ static int fill(struct aioevt_data *data, struct aioevt_args args, struct aioevt
 	size_t i;
 	int err;
 
-	if (kwargs.n % 2)
+	if (kwargs.n % 2 || (kwargs.n && !kwargs.values))
 		return -EINVAL;
 	err = value_clone(&list, 2, &data->args);
 	if (err < 0)
@@ -45,6 +45,8 @@ int aioevt_data_new(struct aioevt_args args, struct aioevt_kwargs kwargs,
 	struct aioevt_data *data;
 	int err;
 
+	if (!ret_data)
+		return -EINVAL;
 	data = new_built();
 	if (!data)
 		return -ENOMEM;
@@ -59,11 +61,15 @@ int aioevt_data_new(struct aioevt_args args, struct aioevt_kwargs kwargs,
 
 int aioevt_data_copy(const struct aioevt_data *data, struct aioevt_data **ret_data)
 {
-	const struct aioevt_args args = { data->args.items, data->args.n };
-	const struct aioevt_kwargs kwargs = {
+	struct aioevt_args args;
+	struct aioevt_kwargs kwargs;
+
+	if (!data)
+		return -EINVAL;
+	args = (struct aioevt_args){ data->args.items, data->args.n };
+	kwargs = (struct aioevt_kwargs){
 		(const struct aioevt_value *)data->kwargs.members, 2 * data->kwargs.n
 	};
-
 	return aioevt_data_new(args, kwargs, ret_data);
 }
 
@@ -129,6 +135,8 @@ bool data_is_only(const struct aioevt_data *data)
 
 int aioevt_data_equal(const struct aioevt_data *a, const struct aioevt_data *b)
 {
+	if (!a || !b)
+		return a == b;
 	return value_equal(&a->args, &b->args) && value_equal(&a->kwargs, &b->kwargs);
 }
 
@@ -161,6 +169,8 @@ int aioevt_data_add(struct aioevt_data *data, struct aioevt_value value)
 	_cleanup_(value_deinit) struct aioevt_value copy = value_null();
 	int err;
 
+	if (!data)
+		return -EINVAL;
 	if (!may_change(data))
 		return -EBUSY;
 	err = value_clone(&value, 3, &copy);
@@ -179,10 +189,10 @@ int aioevt_data_set(struct aioevt_data *data, const char *key, struct aioevt_val
 	const struct aioevt_value text = aioevt_text(key);
 	int err;
 
+	if (!data || !key)
+		return -EINVAL;
 	if (!may_change(data))
 		return -EBUSY;
-	if (!key)
-		return -EINVAL;
 	err = value_clone(&text, 3, &k);
 	if (err < 0)
 		return err;
@@ -198,10 +208,10 @@ int aioevt_data_set(struct aioevt_data *data, const char *key, struct aioevt_val
 
 int aioevt_data_unset(struct aioevt_data *data, const char *key)
 {
+	if (!data || !key)
+		return -EINVAL;
 	if (!may_change(data))
 		return -EBUSY;
-	if (!key)
-		return -EINVAL;
 	if (!value_map_unset(&data->kwargs, key, strlen(key)))
 		return -ENOENT;
 	changed(data);
@@ -212,47 +222,47 @@ int aioevt_data_unset(struct aioevt_data *data, const char *key)
 
 size_t aioevt_data_n_args(const struct aioevt_data *data)
 {
-	return data->args.n;
+	return data ? data->args.n : 0;
 }
 
 size_t aioevt_data_n_kwargs(const struct aioevt_data *data)
 {
-	return data->kwargs.n;
+	return data ? data->kwargs.n : 0;
 }
 
 const struct aioevt_value *aioevt_data_arg(const struct aioevt_data *data, size_t i)
 {
-	return i < data->args.n ? &data->args.items[i] : NULL;
+	return data && i < data->args.n ? &data->args.items[i] : NULL;
 }
 
 const struct aioevt_value *aioevt_data_kwarg(const struct aioevt_data *data, const char *key)
 {
-	return key ? value_map_find(&data->kwargs, key, strlen(key)) : NULL;
+	return data && key ? value_map_find(&data->kwargs, key, strlen(key)) : NULL;
 }
 
 const struct aioevt_member *aioevt_data_member(const struct aioevt_data *data, size_t i)
 {
-	return i < data->kwargs.n ? &data->kwargs.members[i] : NULL;
+	return data && i < data->kwargs.n ? &data->kwargs.members[i] : NULL;
 }
 
 const char *aioevt_data_event(const struct aioevt_data *data)
 {
-	return data->is_received ? received_of(data)->event : "";
+	return data && data->is_received ? received_of(data)->event : "";
 }
 
 uint64_t aioevt_data_seq(const struct aioevt_data *data)
 {
-	return data->seq;
+	return data ? data->seq : 0;
 }
 
 uint64_t aioevt_data_time(const struct aioevt_data *data)
 {
-	return data->time;
+	return data ? data->time : 0;
 }
 
 uint64_t aioevt_data_missed(const struct aioevt_data *data)
 {
-	return data->missed;
+	return data ? data->missed : 0;
 }
 
 void data_set_missed(struct aioevt_data *data, uint64_t missed)

@@ -124,7 +124,7 @@ static int look_at_keys(const struct aioevt_value *pairs, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (pairs[2 * i].type != AIOEVT_TEXT)
+		if (pairs[2 * i].type != AIOEVT_TEXT || value_is_hollow(&pairs[2 * i]))
 			return -EINVAL;
 		if (i && value_compare_keys(&pairs[2 * i - 2], &pairs[2 * i]) >= 0)
 			is_sorted = 0;
@@ -147,7 +147,7 @@ static int put_pairs(struct encoder *e, const struct aioevt_value *pairs, size_t
 /* @depth is how many lists and maps are around it, counting itself if it is one */
 static int put_value(struct encoder *e, const struct aioevt_value *value, unsigned depth)
 {
-	if (value->type > AIOEVT_MAP)
+	if (value->type > AIOEVT_MAP || value_is_hollow(value))
 		return -EINVAL;
 	put_head(e, value);
 
@@ -178,7 +178,7 @@ int encode(struct encoder *e, const struct aioevt_value *args, size_t n_args,
 	const struct aioevt_value map = { .type = AIOEVT_MAP, .n = n_kwargs / 2 };
 	int err;
 
-	if (n_kwargs % 2)
+	if (n_kwargs % 2 || (n_args && !args) || (n_kwargs && !kwargs))
 		return -EINVAL;
 	put_head(e, &pair);
 	put_head(e, &list);

@@ -244,21 +244,25 @@ int aioevt_unregister(struct aioevt *mgr, const char *name)
 {
 	const struct wanted wanted = { .name = name };
 
-	return unregister(mgr, &wanted);
+	return !name ? -EINVAL : unregister(mgr, &wanted);
 }
 
 int aioevt_unregister_fn(struct aioevt *mgr, aioevt_fn fn)
 {
 	const struct wanted wanted = { .fn = fn };
 
-	return unregister(mgr, &wanted);
+	return !fn ? -EINVAL : unregister(mgr, &wanted);
 }
 
 int aioevt_evt_unregister(struct aioevt_evt *evt)
 {
-	struct aioevt_loop *loop = evt->loop;
-	int n, err = manager_check(loop->mgr);
+	struct aioevt_loop *loop;
+	int n, err;
 
+	if (!evt)
+		return -EINVAL;
+	loop = evt->loop;
+	err = manager_check(loop->mgr);
 	if (err == -ECHILD)
 		return err;
 	lock(loop);
@@ -276,7 +280,8 @@ int aioevt_evt_unregister(struct aioevt_evt *evt)
 
 struct aioevt_evt *aioevt_evt_ref(struct aioevt_evt *evt)
 {
-	ref_get(&evt->refs);
+	if (evt)
+		ref_get(&evt->refs);
 	return evt;
 }
 
@@ -291,39 +296,39 @@ struct aioevt_evt *aioevt_evt_unref(struct aioevt_evt *evt)
 
 const char *aioevt_evt_name(const struct aioevt_evt *evt)
 {
-	return evt->name;
+	return evt ? evt->name : NULL;
 }
 
 aioevt_fn aioevt_evt_fn(const struct aioevt_evt *evt)
 {
-	return evt->fn;
+	return evt ? evt->fn : NULL;
 }
 
 void *aioevt_evt_userdata(const struct aioevt_evt *evt)
 {
-	return evt->userdata;
+	return evt ? evt->userdata : NULL;
 }
 
 int aioevt_evt_recurring(const struct aioevt_evt *evt)
 {
-	return !(evt->flags & AIOEVT_ONCE);
+	return evt && !(evt->flags & AIOEVT_ONCE);
 }
 
 struct aioevt_loop *aioevt_evt_loop(const struct aioevt_evt *evt)
 {
-	return evt->loop;
+	return evt ? evt->loop : NULL;
 }
 
 struct aioevt *aioevt_evt_manager(const struct aioevt_evt *evt)
 {
-	return evt->loop->mgr;
+	return evt ? evt->loop->mgr : NULL;
 }
 
 int aioevt_evt_status(const struct aioevt_evt *evt)
 {
-	int status = manager_check(evt->loop->mgr);
+	int status = evt ? manager_check(evt->loop->mgr) : -EINVAL;
 
-	if (status == -ECHILD)
+	if (!evt || status == -ECHILD)
 		return status;
 	lock(evt->loop);
 	status = evt->status;

@@ -30,6 +30,8 @@ int aioevt_get_bool(const struct aioevt_data *data, size_t i, const char *key, i
 	const struct aioevt_value *value;
 	int err;
 
+	if (!ret_bool)
+		return -EINVAL;
 	err = find(data, i, key, &value);
 	if (err < 0)
 		return err;
@@ -44,6 +46,8 @@ int aioevt_get_int(const struct aioevt_data *data, size_t i, const char *key, in
 	const struct aioevt_value *value;
 	int err;
 
+	if (!ret_int)
+		return -EINVAL;
 	err = find(data, i, key, &value);
 	if (err < 0)
 		return err;
@@ -60,6 +64,8 @@ int aioevt_get_uint(const struct aioevt_data *data, size_t i, const char *key, u
 	const struct aioevt_value *value;
 	int err;
 
+	if (!ret_uint)
+		return -EINVAL;
 	err = find(data, i, key, &value);
 	if (err < 0)
 		return err;
@@ -95,6 +101,8 @@ int aioevt_get_double(const struct aioevt_data *data, size_t i, const char *key,
 	const struct aioevt_value *value;
 	int err;
 
+	if (!ret_double)
+		return -EINVAL;
 	err = find(data, i, key, &value);
 	if (err < 0)
 		return err;
@@ -112,6 +120,8 @@ int aioevt_get_text(const struct aioevt_data *data, size_t i, const char *key,
 	const struct aioevt_value *value;
 	int err;
 
+	if (!ret_text)
+		return -EINVAL;
 	err = find(data, i, key, &value);
 	if (err < 0)
 		return err;
@@ -131,6 +141,8 @@ int aioevt_get_bytes(const struct aioevt_data *data, size_t i, const char *key,
 	const struct aioevt_value *value;
 	int err;
 
+	if (!ret_bytes || !ret_size)
+		return -EINVAL;
 	err = find(data, i, key, &value);
 	if (err < 0)
 		return err;

@@ -49,7 +49,7 @@ int loop_make(struct aioevt *mgr, struct aioevt_loop **ret_loop)
 int aioevt_loop_new(struct aioevt *mgr, struct aioevt_loop **ret_loop)
 {
 	struct aioevt_loop *loop;
-	int err = manager_check(mgr);
+	int err = ret_loop ? manager_check(mgr) : -EINVAL;
 
 	if (err < 0)
 		return err;
@@ -70,7 +70,8 @@ int aioevt_loop_new(struct aioevt *mgr, struct aioevt_loop **ret_loop)
 
 struct aioevt_loop *aioevt_loop_ref(struct aioevt_loop *loop)
 {
-	ref_get(&loop->users);
+	if (loop)
+		ref_get(&loop->users);
 	return loop;
 }
 
@@ -274,7 +275,7 @@ int loop_reattach(struct aioevt_loop *loop)
 
 void aioevt_loop_set_spin(struct aioevt_loop *loop, uint64_t always_ns, uint64_t busy_ns)
 {
-	if (manager_check(loop->mgr) < 0 || ear_enter(loop) < 0)
+	if (!loop || manager_check(loop->mgr) < 0 || ear_enter(loop) < 0)
 		return;
 	loop->always_ns = always_ns;
 	loop->busy_ns = busy_ns;
@@ -436,7 +437,7 @@ static int run_some(struct aioevt_loop *loop)
 
 static int begin(struct aioevt_loop *loop, struct frame *frame)
 {
-	int err = manager_check(loop->mgr);
+	int err = loop ? manager_check(loop->mgr) : -EINVAL;
 
 	if (err < 0)
 		return err;
@@ -512,7 +513,7 @@ int aioevt_loop_process(struct aioevt_loop *loop)
 
 void aioevt_loop_stop(struct aioevt_loop *loop)
 {
-	if (manager_check(loop->mgr) == -ECHILD)
+	if (!loop || manager_check(loop->mgr) == -ECHILD)
 		return;
 	lock(loop);
 	loop->is_stopped = true;

@@ -20,6 +20,8 @@
 
 int manager_check(const struct aioevt *mgr)
 {
+	if (!mgr)
+		return -EINVAL;
 	if (!*mgr->alive)
 		return -ECHILD;
 	/* manager_check:A  relaxed: a hint; who closes waits for those it concerns */
@@ -155,7 +157,7 @@ int aioevt_open(const char *name, const struct aioevt_shm_config *config, uint32
 	int err;
 
 	if (flags & ~(AIOEVT_EXISTING | AIOEVT_ANONYMOUS | AIOEVT_GROUP) ||
-	    (config && config->size != sizeof(*config)))
+	    (config && config->size != sizeof(*config)) || !ret_mgr)
 		return -EINVAL;
 	mgr = calloc(1, sizeof(*mgr));
 	if (!mgr)

@@ -43,7 +43,7 @@ struct aioevt {
 	struct outlets *outlets;
 };
 
-/* Fail with -ECHILD in a forked child, -ESHUTDOWN once it is being closed. */
+/* Fail with -EINVAL for NULL, -ECHILD in a forked child, -ESHUTDOWN once it is being closed. */
 int manager_check(const struct aioevt *mgr);
 
 struct aioevt *manager_ref(struct aioevt *mgr);

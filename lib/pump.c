@@ -215,7 +215,7 @@ static int make_pump(struct aioevt_loop *loop)
 
 int aioevt_loop_get_fd(struct aioevt_loop *loop)
 {
-	int err = manager_check(loop->mgr), cancel;
+	int err = loop ? manager_check(loop->mgr) : -EINVAL, cancel;
 
 	if (err < 0)
 		return err;
@@ -239,7 +239,7 @@ int aioevt_loop_get_events(struct aioevt_loop *loop)
 int aioevt_loop_get_timeout(struct aioevt_loop *loop, uint64_t *ret_deadline)
 {
 	uint64_t first;
-	int err = manager_check(loop->mgr);
+	int err = loop && ret_deadline ? manager_check(loop->mgr) : -EINVAL;
 
 	if (err < 0)
 		return err;

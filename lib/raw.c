@@ -40,6 +40,8 @@ int aioevt_raw_open(struct aioevt *mgr, const char *name, struct aioevt_raw **re
 
 	if (err < 0)
 		return err;
+	if (!name || !ret_raw)
+		return -EINVAL;
 	raw = aligned_alloc(64, sizeof(*raw));
 	if (!raw)
 		return -ENOMEM;
@@ -67,7 +69,7 @@ static int emit(struct aioevt_raw *raw, struct aioevt_args args, struct aioevt_k
 	unsigned char buf[PAYLOAD_MAX];
 	struct handle *handle;
 	size_t size;
-	int err = manager_check(raw->mgr);
+	int err = raw ? manager_check(raw->mgr) : -EINVAL;
 
 	if (!err && kwargs.n > KWARGS_MAX)
 		err = -EMSGSIZE;

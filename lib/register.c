@@ -191,7 +191,7 @@ static int do_register(struct aioevt *mgr, struct aioevt_loop *loop, const struc
 
 	if (err < 0)
 		return err;
-	if (!req->fn || req->flags & ~(AIOEVT_ONCE | AIOEVT_LOSSY) || (loop && loop->mgr != mgr))
+	if (!req->name || !req->fn || req->flags & ~(AIOEVT_ONCE | AIOEVT_LOSSY) || (loop && loop->mgr != mgr))
 		return -EINVAL;
 	if (loop)
 		aioevt_loop_ref(loop);

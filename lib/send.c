@@ -302,6 +302,8 @@ static int emit(struct aioevt *mgr, const char *name, const struct payload *what
 
 	if (err < 0)
 		return err;
+	if (!name)
+		return -EINVAL;
 	err = encode(what, buf, sizeof(buf), &size);
 	if (err == -ENOBUFS)
 		return size > AIOEVT_SHM_PAYLOAD_MAX ? -EMSGSIZE :
@@ -321,7 +323,7 @@ int aioevt_emit_data(struct aioevt *mgr, const char *name, const struct aioevt_d
 {
 	const struct payload what = { .data = data };
 
-	return emit(mgr, name, &what, 0);
+	return data ? emit(mgr, name, &what, 0) : -EINVAL;
 }
 
 int aioevt_emit_wait(struct aioevt *mgr, const char *name, struct aioevt_args args,

@@ -41,7 +41,8 @@ static const char *explain_use(int err)
 	case 0:
 		return "success";
 	case EINVAL:
-		return "a name, pattern, key, flag or value is not acceptable, or a key has no value";
+		return "a name, pattern, key, flag or value is not acceptable, a key has no value, "
+		       "or a pointer is NULL";
 	case EEXIST:
 		return "a key is there twice";
 	case EILSEQ:

@@ -278,6 +278,8 @@ static int clone_container(const struct aioevt_value *src, unsigned depth,
 
 int value_clone(const struct aioevt_value *src, unsigned depth, struct aioevt_value *ret_value)
 {
+	if (value_is_hollow(src))
+		return -EINVAL;
 	switch (src->type) {
 	case AIOEVT_NULL:
 		*ret_value = value_null();

@@ -71,6 +71,12 @@ static inline struct aioevt_value value_map(void)
 	return (struct aioevt_value){ .type = AIOEVT_MAP };
 }
 
+/* Is there nothing at what says that it has bytes, items or members? A caller gave NULL. */
+static inline bool value_is_hollow(const struct aioevt_value *value)
+{
+	return value->type >= AIOEVT_TEXT && value->n && !value->string;
+}
+
 /*
  * Text or bytes whose memory the caller keeps. @type is AIOEVT_TEXT or AIOEVT_BYTES; it is
  * the caller who knows that text is UTF-8 (wire_encode() refuses it otherwise).

@@ -94,10 +94,10 @@ static void wait_end(struct wait *w)
 
 static int check_names(const struct wait *w)
 {
-	if (!w->n_names)
+	if (!w->names || !w->n_names)
 		return -EINVAL;
 	for (size_t i = 0; i < w->n_names; i++) {
-		size_t len = strnlen(w->names[i], AIOEVT_SHM_NAME_MAX + 1);
+		size_t len = w->names[i] ? strnlen(w->names[i], AIOEVT_SHM_NAME_MAX + 1) : 0;
 		int kind = aioevt_shm_pattern_check(w->names[i], len, NULL, NULL);
 
 		if (kind < 0 || (kind && w->from != AIOEVT_SHM_FROM_NEW))
@@ -314,6 +314,8 @@ static int look_at(struct aioevt *mgr, int (*look)(struct aioevt_shm *, const ch
 
 	if (err < 0)
 		return err;
+	if (!name)
+		return -EINVAL;
 	link = link_get(mgr);
 	err = look(link->shm, name, out);
 	if (err == -ESTALE) {
@@ -355,7 +357,7 @@ static int look_last(struct aioevt_shm *shm, const char *name, void *out)
 int aioevt_last(struct aioevt *mgr, const char *name, struct aioevt_data **ret_data)
 {
 	struct aioevt_data *data = NULL;
-	int err = look_at(mgr, look_last, name, &data);
+	int err = ret_data ? look_at(mgr, look_last, name, &data) : -EINVAL;
 
 	if (!err)
 		*ret_data = data;

@@ -97,7 +97,7 @@ int aioevt_shm_emit_handled(struct aioevt_shm_event *ev, const void *data, size_
 	uint32_t n_handled = 0;
 	struct acks acks;
 	uint64_t seq;
-	int err = begin(ev, &acks);
+	int err = ev && (data || !size) ? begin(ev, &acks) : -EINVAL;
 
 	if (err < 0)
 		return err;

@@ -13,6 +13,10 @@
  *   -ESTALE  the bus file was removed; close the bus and open it again
  *   -EPROTO  the bus file holds something no participant writes, or was truncated
  *
+ * NULL for a pointer that may not be NULL is -EINVAL: an object, a name, an output, or what a size
+ * is of. A function that returns something else than an error then returns NULL or 0; one that
+ * returns nothing, or closes or frees, does nothing.
+ *
  * Threads: a struct aioevt_shm may be used by any number of threads at once. An event, a
  * listener (with its subs) and a walk belong to one thread at a time; open one for each
  * thread, they share their mappings. Async-signal-safe are aioevt_shm_name_check(),

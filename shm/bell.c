@@ -113,6 +113,8 @@ void listeners_ring_patterns(struct aioevt_shm *bus)
 
 void aioevt_shm_listener_wake(struct aioevt_shm_listener *l)
 {
+	if (!l)
+		return;
 	/* listener_wake:A  seq_cst, pairs with listener_wake:B, listener_sleep:C */
 	atomic_store(&l->woken, 1);
 	/* listener_wake:D  seq_cst, pairs with listener_sleep:A: then the bell, as an emitter */

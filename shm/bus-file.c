@@ -95,7 +95,7 @@ int aioevt_shm_path(const char *name, char *buf, size_t size)
 {
 	struct bus_path path;
 	size_t len;
-	int err = bus_path_resolve(name, &path);
+	int err = buf ? bus_path_resolve(name, &path) : -EINVAL;
 
 	if (err < 0)
 		return err;

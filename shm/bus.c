@@ -116,7 +116,7 @@ int aioevt_shm_open(const char *name, const struct aioevt_shm_config *config,
 	uint64_t min, max;
 	int err, cancel;
 
-	if (flags & ~known || (config && config->size != sizeof(*config)) ||
+	if (!ret_bus || flags & ~known || (config && config->size != sizeof(*config)) ||
 	    (flags & AIOEVT_SHM_EXCLUSIVE &&
 	     flags & (AIOEVT_SHM_EXISTING | AIOEVT_SHM_ANONYMOUS)))
 		return -EINVAL;
@@ -179,6 +179,8 @@ int bus_check(struct aioevt_shm *bus)
 {
 	uint32_t stale;
 
+	if (!bus)
+		return -EINVAL;
 	if (!*bus->alive)
 		return -ECHILD;
 	/* bus_ok:E  relaxed: as bus_ok:C */

@@ -254,6 +254,8 @@ static int emit(struct emission *em)
 
 static int check(struct aioevt_shm_event *ev, size_t size, struct emission *em)
 {
+	if (__builtin_expect(!ev || (!em->data && size), 0))
+		return -EINVAL;
 	em->time = clock_ns(ev->flags & AIOEVT_SHM_PRECISE_TIME ? CLOCK_REALTIME :
 								CLOCK_REALTIME_COARSE);
 	if (__builtin_expect(!bus_ok(ev->bus, em->time), 0))

@@ -60,7 +60,7 @@ int aioevt_shm_event_open(struct aioevt_shm *bus, const char *name, uint32_t fla
 
 	if (err < 0)
 		return err;
-	if (flags & ~(AIOEVT_SHM_EXISTING | AIOEVT_SHM_PRECISE_TIME) ||
+	if (!name || !ret_event || flags & ~(AIOEVT_SHM_EXISTING | AIOEVT_SHM_PRECISE_TIME) ||
 	    aioevt_shm_name_check(name, strnlen(name, AIOEVT_SHM_NAME_MAX + 1),
 				  NULL, NULL) < 0)
 		return -EINVAL;
@@ -182,7 +182,7 @@ int event_follow(struct aioevt_shm_event *ev)
 
 int aioevt_shm_event_grow(struct aioevt_shm_event *ev, uint32_t depth)
 {
-	int err = bus_check(ev->bus);
+	int err = ev ? bus_check(ev->bus) : -EINVAL;
 	uint32_t pow2 = 8;
 
 	if (err < 0)
@@ -233,7 +233,7 @@ int aioevt_shm_event_remove(struct aioevt_shm *bus, const char *text)
 
 int aioevt_shm_event_next(struct aioevt_shm *bus, uint32_t *walk, char *ret_name)
 {
-	int err = bus_check(bus);
+	int err = walk && ret_name ? bus_check(bus) : -EINVAL;
 
 	if (err < 0)
 		return err;
@@ -327,12 +327,13 @@ int aioevt_shm_event_get_info(struct aioevt_shm_event *ev,
 			      struct aioevt_shm_event_info *ret_info)
 {
 	struct aioevt_shm_event_info info = { 0 };
-	struct event_map *map = ev->map;
-	int err = bus_check(ev->bus);
+	struct event_map *map;
+	int err = ev && ret_info ? bus_check(ev->bus) : -EINVAL;
 	uint64_t seq;
 
 	if (err < 0)
 		return err;
+	map = ev->map;
 	bus_lock(ev->bus);
 	err = event_map_all(map);
 	bus_unlock(ev->bus);

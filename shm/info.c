@@ -35,11 +35,12 @@ static uint32_t count_listeners(struct aioevt_shm *bus)
 
 int aioevt_shm_get_info(struct aioevt_shm *bus, struct aioevt_shm_info *ret_info)
 {
-	const struct layout *lo = &bus->lo;
-	int err = bus_check(bus);
+	const struct layout *lo;
+	int err = ret_info ? bus_check(bus) : -EINVAL;
 
 	if (err < 0)
 		return err;
+	lo = &bus->lo;
 	*ret_info = (struct aioevt_shm_info){
 		.n_events = lo->n_events, .n_listeners = lo->n_listeners,
 		.depth = lo->depth, .inline_size = lo->inline_size,

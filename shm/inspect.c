@@ -265,7 +265,7 @@ int aioevt_shm_inspect(const char *name, uint32_t flags,
 {
 	int cancel, err;
 
-	if (flags & ~AIOEVT_SHM_GROUP)
+	if (!ret_inspection || flags & ~AIOEVT_SHM_GROUP)
 		return -EINVAL;
 	cancel = cancel_off();
 	err = inspect_name(name, flags, ret_inspection);

@@ -36,8 +36,7 @@ static int check_ranges(const struct range *ranges, size_t n, struct range *ret_
 	return 0;
 }
 
-int aioevt_shm_config_check(const struct aioevt_shm_config *config,
-			    const char **ret_field, uint64_t *ret_min, uint64_t *ret_max)
+static int check_config(const struct aioevt_shm_config *config, struct range *ret_bad)
 {
 	const struct range ranges[] = {
 		{ "size", config->size ? config->size : 1, sizeof(*config), sizeof(*config) },
@@ -48,9 +47,18 @@ int aioevt_shm_config_check(const struct aioevt_shm_config *config,
 		{ "max_payload", config->max_payload, 1, AIOEVT_SHM_PAYLOAD_MAX },
 		{ "ring_budget", config->ring_budget, 65536, UINT64_C(1) << 43 },
 	};
+
+	return check_ranges(ranges, sizeof(ranges) / sizeof(ranges[0]), ret_bad);
+}
+
+int aioevt_shm_config_check(const struct aioevt_shm_config *config,
+			    const char **ret_field, uint64_t *ret_min, uint64_t *ret_max)
+{
 	struct range bad;
 
-	if (!check_ranges(ranges, sizeof(ranges) / sizeof(ranges[0]), &bad))
+	if (!config || !ret_field || !ret_min || !ret_max)
+		return -EINVAL;
+	if (!check_config(config, &bad))
 		return 0;
 	*ret_field = bad.field;
 	*ret_min = bad.min;

@@ -63,7 +63,7 @@ int aioevt_shm_listener_new(struct aioevt_shm *bus,
 			    struct aioevt_shm_listener **ret_listener)
 {
 	struct aioevt_shm_listener *l;
-	int err = bus_check(bus);
+	int err = ret_listener ? bus_check(bus) : -EINVAL;
 
 	if (err < 0)
 		return err;
@@ -122,6 +122,8 @@ struct aioevt_shm_listener *aioevt_shm_listener_free(struct aioevt_shm_listener 
 void aioevt_shm_listener_set_spin(struct aioevt_shm_listener *l, uint64_t always_ns,
 				  uint64_t busy_ns)
 {
+	if (!l)
+		return;
 	l->spin_always = always_ns;
 	l->spin_busy = busy_ns;
 }
@@ -410,8 +412,11 @@ int aioevt_shm_wait(struct aioevt_shm_listener *l, uint64_t deadline,
 		    struct aioevt_shm_sub **ret_sub)
 {
 	uint64_t busy;
-	int r = bus_check(l->bus);
+	int r;
 
+	if (__builtin_expect(!l || !ret_sub, 0))
+		return -EINVAL;
+	r = bus_check(l->bus);
 	if (!r && l->last_read)
 		listener_come_back(l);
 	if (!r && (!deadline || ++l->n_waits % LOOK_EVERY == 0))

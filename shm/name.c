@@ -100,6 +100,8 @@ static int check(const char *name, size_t len, bool wildcards, size_t *ret_offse
 	size_t pos = 0;
 	int found = 0, end;
 
+	if (!name)
+		return refuse(0, "no name", ret_offset, ret_why);
 	if (len > AIOEVT_SHM_NAME_MAX)
 		return refuse(AIOEVT_SHM_NAME_MAX, "longer than 127 bytes", ret_offset,
 			      ret_why);
@@ -141,6 +143,8 @@ static size_t token_len(const char *s)
 
 int aioevt_shm_pattern_match(const char *pattern, const char *name)
 {
+	if (!pattern || !name)
+		return 0;
 	for (;;) {
 		size_t p = token_len(pattern), n = token_len(name);
 
@@ -157,7 +161,7 @@ int aioevt_shm_pattern_match(const char *pattern, const char *name)
 
 int name_pack(const char *text, struct name *ret_name)
 {
-	size_t len = strnlen(text, AIOEVT_SHM_NAME_MAX + 1);
+	size_t len = text ? strnlen(text, AIOEVT_SHM_NAME_MAX + 1) : 0;
 	unsigned char bytes[sizeof(*ret_name)] = { 0 };
 
 	if (check(text, len, false, NULL, NULL) < 0)

@@ -239,9 +239,10 @@ void pattern_drop_all(struct aioevt_shm_listener *l)
 
 uint64_t aioevt_shm_listener_lost_events(struct aioevt_shm_listener *l)
 {
-	uint64_t n = l->lost_events;
+	uint64_t n = l ? l->lost_events : 0;
 
-	l->lost_events = 0;
+	if (l)
+		l->lost_events = 0;
 	return n;
 }
 
@@ -249,7 +250,7 @@ int aioevt_shm_listen(struct aioevt_shm_listener *l, const char *pattern, uint32
 		      enum aioevt_shm_from from, uint64_t from_value,
 		      struct aioevt_shm_sub **ret_sub)
 {
-	int err = bus_check(l->bus), kind;
+	int err = l && pattern ? bus_check(l->bus) : -EINVAL, kind;
 	uint32_t open_flags;
 
 	if (err < 0)

@@ -198,12 +198,13 @@ void listener_come_back(struct aioevt_shm_listener *l)
 
 int aioevt_shm_sub_handled(struct aioevt_shm_sub *sub, uint64_t seq)
 {
-	const struct layout *lo = &sub->listener->bus->lo;
-	int err = bus_check(sub->listener->bus);
+	const struct layout *lo;
+	int err = sub ? bus_check(sub->listener->bus) : -EINVAL;
 	uint64_t end;
 
 	if (err < 0)
 		return err;
+	lo = &sub->listener->bus->lo;
 	if (seq > SEQ_MASK - seq_bias(lo))
 		return -EINVAL;
 	end = seq_from_user(lo, seq) + 1;
@@ -277,11 +278,15 @@ static int read_one(struct aioevt_shm_sub *sub, unsigned char *buf, size_t room,
 int aioevt_shm_read(struct aioevt_shm_sub *sub, struct aioevt_shm_record *records,
 		    unsigned n_records, void *buf, size_t size)
 {
-	struct aioevt_shm_listener *l = sub->listener;
+	struct aioevt_shm_listener *l;
 	size_t used = 0;
 	unsigned n = 0;
-	int r = bus_check(l->bus);
+	int r;
 
+	if (__builtin_expect(!sub || (!records && n_records) || (!buf && size), 0))
+		return -EINVAL;
+	l = sub->listener;
+	r = bus_check(l->bus);
 	if (r < 0)
 		return r;
 	come_back(sub);

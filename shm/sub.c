@@ -189,17 +189,18 @@ struct aioevt_shm_sub *aioevt_shm_sub_close(struct aioevt_shm_sub *sub)
 
 const char *aioevt_shm_sub_name(const struct aioevt_shm_sub *sub)
 {
-	return sub->ev->name;
+	return sub ? sub->ev->name : NULL;
 }
 
 void aioevt_shm_sub_set_data(struct aioevt_shm_sub *sub, void *data)
 {
-	sub->data = data;
+	if (sub)
+		sub->data = data;
 }
 
 void *aioevt_shm_sub_data(const struct aioevt_shm_sub *sub)
 {
-	return sub->data;
+	return sub ? sub->data : NULL;
 }
 
 void sub_mark_ready(struct aioevt_shm_sub *sub)

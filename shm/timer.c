@@ -494,7 +494,7 @@ int aioevt_shm_emit_after(struct aioevt_shm *bus, const char *name, const void *
 {
 	struct aioevt_shm_event *ev;
 	uint64_t id = 0;
-	int err = bus_check(bus), cancel;
+	int err = name && (data || !size) ? bus_check(bus) : -EINVAL, cancel;
 
 	if (err < 0)
 		return err;

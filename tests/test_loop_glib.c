@@ -11,7 +11,11 @@ static void foreign_run(struct aioevt_loop *loop)
 {
 	GMainContext *context = g_main_context_new();
 	GSource *source = aioevt_glib_attach(context, loop, NULL);
+	int err = 0;
 
+	check(!aioevt_glib_attach(context, NULL, &err));
+	check_eq(err, -EINVAL);
+	aioevt_glib_detach(NULL);
 	check(source != NULL);
 	main_loop = g_main_loop_new(context, FALSE);
 	g_main_loop_run(main_loop);

@@ -13,6 +13,10 @@ static void foreign_run(struct aioevt_loop *loop)
 
 	ev = ev_loop_new(EVFLAG_AUTO);
 	check(ev != NULL);
+	check_eq(aioevt_libev_attach(NULL, ev, loop), -EINVAL);
+	check_eq(aioevt_libev_attach(&adapter, NULL, loop), -EINVAL);
+	check_eq(aioevt_libev_attach(&adapter, ev, NULL), -EINVAL);
+	aioevt_libev_detach(NULL);
 	check_eq(aioevt_libev_attach(&adapter, ev, loop), 0);
 	ev_run(ev, 0);
 	aioevt_libev_detach(&adapter);

@@ -13,6 +13,10 @@ static void foreign_run(struct aioevt_loop *loop)
 
 	base = event_base_new();
 	check(base != NULL);
+	check_eq(aioevt_libevent_attach(NULL, base, loop), -EINVAL);
+	check_eq(aioevt_libevent_attach(&adapter, NULL, loop), -EINVAL);
+	check_eq(aioevt_libevent_attach(&adapter, base, NULL), -EINVAL);
+	aioevt_libevent_detach(NULL);
 	check_eq(aioevt_libevent_attach(&adapter, base, loop), 0);
 	check_eq(event_base_dispatch(base), 0);
 	aioevt_libevent_detach(&adapter);

@@ -7,15 +7,28 @@
 
 static _Thread_local sd_event *event;
 
+/* Without a reference the source lives as long as the event loop, and lets go of the loop then. */
+static void test_floating(struct aioevt_loop *loop)
+{
+	sd_event *other;
+
+	check(sd_event_new(&other) >= 0);
+	check_eq(aioevt_sd_event_attach(other, loop, NULL), 0);
+	check(!sd_event_unref(other));
+}
+
 static void foreign_run(struct aioevt_loop *loop)
 {
 	sd_event_source *source;
 
 	check(sd_event_new(&event) >= 0);
+	check_eq(aioevt_sd_event_attach(NULL, loop, &source), -EINVAL);
+	check_eq(aioevt_sd_event_attach(event, NULL, &source), -EINVAL);
 	check_eq(aioevt_sd_event_attach(event, loop, &source), 0);
 	check_eq(sd_event_loop(event), 0);
 	sd_event_source_disable_unref(source);
 	sd_event_unref(event);
+	test_floating(loop);
 }
 
 static void foreign_stop(void)

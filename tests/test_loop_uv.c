@@ -12,6 +12,10 @@ static void foreign_run(struct aioevt_loop *loop)
 	uv_loop_t uv;
 
 	check_eq(uv_loop_init(&uv), 0);
+	check_eq(aioevt_uv_attach(NULL, &uv, loop), UV_EINVAL);
+	check_eq(aioevt_uv_attach(&adapter, NULL, loop), UV_EINVAL);
+	check_eq(aioevt_uv_attach(&adapter, &uv, NULL), -EINVAL);
+	aioevt_uv_detach(NULL, NULL);
 	check_eq(aioevt_uv_attach(&adapter, &uv, loop), 0);
 	uv_run(&uv, UV_RUN_DEFAULT);
 	check_eq(uv_loop_close(&uv), 0);
