@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "aioevt-shm.h"
+#include "sweep.h"
 #include "test.h"
 
 #define MS		UINT64_C(1000000)
@@ -81,6 +82,7 @@ static inline void bus_begin(void)
 	snprintf(bus_name, sizeof(bus_name), "t%016" PRIx64, random);
 	strcpy(bus_dir, "/dev/shm/aioevt-test.XXXXXX");
 	check(mkdtemp(bus_dir) != NULL);
+	sweep_after_me(bus_dir);
 	bus_owner = getpid();
 	atexit(bus_at_exit);
 	setenv("AIOEVT_DIR", bus_dir, 1);

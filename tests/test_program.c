@@ -11,6 +11,7 @@
 #include "aioevt-shm.h"
 #include "event.h"
 #include "program.h"
+#include "sweep.h"
 
 #define DEPTH		8
 #define MAX_PAYLOAD	4096
@@ -244,6 +245,7 @@ int main(void)
 
 	find_program();
 	check(mkdtemp(dir) != NULL);
+	sweep_after_me(dir);
 	setenv("AIOEVT_DIR", dir, 1);
 	setenv("AIOEVT_BUS", "program", 1);
 	atexit(clean_up);

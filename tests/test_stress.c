@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "aioevt-shm.h"
+#include "sweep.h"
 #include "test.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -340,6 +341,7 @@ int main(void)
 	printf("seed %u\n", seed);
 	fflush(stdout);
 	check(mkdtemp(dir) != NULL);
+	sweep_after_me(dir);
 	setenv("AIOEVT_DIR", dir, 1);
 	setenv("AIOEVT_BUS", "stress", 1);
 	check(!pipe(ready_fd));

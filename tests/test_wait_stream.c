@@ -5,6 +5,7 @@
 
 #include "aioevt-shm.h"
 #include "program.h"
+#include "sweep.h"
 
 #define DEPTH		8
 #define N_LETTERS	150
@@ -109,6 +110,7 @@ int main(void)
 	find_program();
 	unsetenv("AIOEVT_BUS");
 	check(mkdtemp(dir) != NULL);
+	sweep_after_me(dir);
 	setenv("AIOEVT_DIR", dir, 1);
 	setenv("CONDITION", CONDITION, 1);
 	config.depth = DEPTH;

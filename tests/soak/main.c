@@ -7,6 +7,7 @@
 #include "soak.h"
 #include "check.h"
 #include "roles.h"
+#include "../sweep.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -327,6 +328,7 @@ int main(void)
 		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	require(shared != MAP_FAILED);
 	require(mkdtemp(dir) != NULL);
+	sweep_after_me(dir);
 	setenv("AIOEVT_DIR", dir, 1);
 	setenv("AIOEVT_BUS", "soak", 1);
 	bus = make_bus(events);
