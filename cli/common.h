@@ -77,7 +77,7 @@ int bus_trouble(const struct bus_options *options, struct aioevt_shm *bus,
 
 /* The same for -EFBIG or -ENOSPC when a payload over the inline limit was emitted. */
 int payload_trouble(const struct bus_options *options, const char *event, size_t size,
-		    uint32_t inline_size, int err);
+		    const struct aioevt_shm_info *info, int err);
 
 /* The same for an error of aioevt_shm_open(). */
 int bus_open_trouble(const struct bus_options *options, int err);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "common.h"
 #include "count.h"
@@ -23,7 +24,7 @@ static const char doc[] =
 	"Status: 0 it is there, 1 not so, or trouble, 6 7 64 as for all. See aioevt-create(1).";
 
 enum { KEY_DEPTH = 0x100, KEY_SLOT, KEY_MODE, KEY_MAX_PAYLOAD, KEY_EVENTS, KEY_LISTENERS,
-       KEY_BUDGET, KEY_EXCLUSIVE };
+       KEY_BUDGET, KEY_LARGE, KEY_EXCLUSIVE };
 
 static const struct argp_option options[] = {
 	{ "depth", KEY_DEPTH, "N", 0, "Records that an event holds", 1 },
@@ -32,7 +33,10 @@ static const struct argp_option options[] = {
 	{ "max-payload", KEY_MAX_PAYLOAD, "BYTES", 0, "The most that a record carries", 2 },
 	{ "events", KEY_EVENTS, "N", 0, "How many there may be", 2 },
 	{ "listeners", KEY_LISTENERS, "N", 0, "How many there may be", 2 },
-	{ "budget", KEY_BUDGET, "BYTES", 0, "Memory for the rings of all events", 2 },
+	{ "budget", KEY_BUDGET, "BYTES", 0, "Memory for the rings of all events: 64M, but a "
+	  "quarter of the file system at most", 2 },
+	{ "large-budget", KEY_LARGE, "BYTES", 0, "Memory for payloads over --slot: half of the "
+	  "file system", 2 },
 	{ "exclusive", KEY_EXCLUSIVE, NULL, 0, "The bus must be new", 2 },
 	{ 0 }
 };
@@ -53,6 +57,7 @@ static const struct field {
 	[KEY_EVENTS - KEY_DEPTH] = { "--events", MEMBER(n_events), false },
 	[KEY_LISTENERS - KEY_DEPTH] = { "--listeners", MEMBER(n_listeners), false },
 	[KEY_BUDGET - KEY_DEPTH] = { "--budget", MEMBER(ring_budget), true },
+	[KEY_LARGE - KEY_DEPTH] = { "--large-budget", MEMBER(large_budget), true },
 };
 #define N_FIELDS	(sizeof(fields) / sizeof(*fields))
 
@@ -145,6 +150,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_EVENTS:
 	case KEY_LISTENERS:
 	case KEY_BUDGET:
+	case KEY_LARGE:
 		parse_field(create, &fields[key - KEY_DEPTH], arg);
 		if (key != KEY_DEPTH)
 			create->of_bus = fields[key - KEY_DEPTH].option;
@@ -199,6 +205,7 @@ static int compare_config(const struct create *create, struct aioevt_shm *bus, c
 	is.inline_size = info.inline_size;
 	is.max_payload = info.max_payload;
 	is.ring_budget = info.ring_budget;
+	is.large_budget = info.large_budget;
 
 	layout_from_config(&asked, &lo);
 	asked.n_events = lo.n_events;
@@ -237,6 +244,27 @@ static int compare(const struct create *create, struct aioevt_shm *bus, const ch
 	return status ? status : compare_config(create, bus, path);
 }
 
+/* It does not fit into its file system. */
+static int complain_space(const struct create *create, const char *path)
+{
+	struct aioevt_shm_config smallest = create->config;
+	struct statvfs fs = { 0 };
+	struct layout lo;
+	char *dir = strndup(path, strrchr(path, '/') ? (size_t)(strrchr(path, '/') - path) : 0);
+
+	check_memory(dir ? 0 : -ENOMEM);
+	statvfs(dir, &fs);
+	layout_fit(&smallest, 1);
+	layout_from_config(&smallest, &lo);
+	complain("%s: no space: at least, the tables of %" PRIu32 " events and %" PRIu32 " listeners take %"
+		 PRIu64 " bytes, a ring of %" PRIu32 " records %" PRIu64 "; %s has %" PRIu64
+		 " of %" PRIu64 " bytes free", path, lo.n_events, lo.n_listeners, lo.tables_end,
+		 lo.depth, (uint64_t)lo.depth * lo.slot_size, dir,
+		 (uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)fs.f_blocks * fs.f_frsize);
+	free(dir);
+	return STATUS_TROUBLE;
+}
+
 /* Returns 0 or the exit status, or -EEXIST: look again. */
 static int create_or_compare(const struct create *create, const char *path)
 {
@@ -251,6 +279,8 @@ static int create_or_compare(const struct create *create, const char *path)
 	if (err == -ENOENT)
 		err = aioevt_shm_open(create->bus.bus, &create->config,
 				      flags | AIOEVT_SHM_EXCLUSIVE, &bus);
+	if (err == -ENOSPC)
+		return complain_space(create, path);
 	return err == 0 || err == -EEXIST ? err : bus_open_trouble(&create->bus, err);
 }
 

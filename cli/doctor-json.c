@@ -151,6 +151,7 @@ static void print_sizes(const struct aioevt_shm_inspection *seen)
 	print_number("inline", seen->inline_size);
 	print_number("payload", seen->max_payload);
 	print_number("rings", seen->ring_budget);
+	print_number("bodies", seen->large_budget);
 	printf("},\"memory\":{\"all\":%" PRIu64, seen->memory);
 	print_number("tables", seen->memory_tables);
 	print_number("rings", seen->memory_rings);

@@ -101,9 +101,10 @@ static void print_summary(const struct aioevt_shm_inspection *seen)
 	printf("limits  %" PRIu32 " events, %" PRIu32 " listeners, %" PRIu32 " records a ring, %"
 	       PRIu32 " bytes inline, %" PRIu32 " at most\n", seen->n_events_max,
 	       seen->n_listeners_max, seen->depth, seen->inline_size, seen->max_payload);
-	printf("memory  %s: tables %s, rings %s of %s, bodies %s\n", bytes(seen->memory).text,
-	       bytes(seen->memory_tables).text, bytes(seen->memory_rings).text,
-	       bytes(seen->ring_budget).text, bytes(seen->memory_bodies).text);
+	printf("memory  %s: tables %s, rings %s of %s, bodies %s of %s\n",
+	       bytes(seen->memory).text, bytes(seen->memory_tables).text,
+	       bytes(seen->memory_rings).text, bytes(seen->ring_budget).text,
+	       bytes(seen->memory_bodies).text, bytes(seen->large_budget).text);
 	printf("in use  %zu events, %" PRIu32 " listeners, %zu ports, %" PRIu32 " of them alive\n",
 	       seen->n_events, seen->n_listeners, seen->n_ports, seen->n_alive);
 }

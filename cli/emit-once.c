@@ -118,7 +118,7 @@ int emit_trouble(const struct bus_options *options, struct aioevt_shm *bus, cons
 		return complain_size(what, &info);
 	}
 	if (size > info.inline_size && (err == -EFBIG || err == -ENOSPC))
-		return payload_trouble(options, name, size, info.inline_size, err);
+		return payload_trouble(options, name, size, &info, err);
 	return bus_trouble(options, bus, name, err);
 }
 

@@ -202,15 +202,16 @@ int bus_trouble(const struct bus_options *options, struct aioevt_shm *bus,
 }
 
 int payload_trouble(const struct bus_options *options, const char *event, size_t size,
-		    uint32_t inline_size, int err)
+		    const struct aioevt_shm_info *info, int err)
 {
 	char dir[PATH_MAX], why[PATH_MAX + 64];
 	uint64_t limit;
 
 	find_dir(options, dir);
 	if (err == -ENOSPC) {
-		complain("event \"%s\": no space in %s for a payload of %zu bytes; nothing "
-			 "was emitted", event, dir, size);
+		complain("event \"%s\": no space in %s for a payload of %zu bytes, of those over "
+			 "%" PRIu32 " that may take %" PRIu64 " bytes together; nothing was "
+			 "emitted", event, dir, size, info->inline_size, info->large_budget);
 		return STATUS_TROUBLE;
 	}
 	if (find_limit(&limit))
@@ -222,6 +223,6 @@ int payload_trouble(const struct bus_options *options, const char *event, size_t
 		snprintf(why, sizeof(why), "the bus file has used up its offsets");
 	complain("event \"%s\": a payload of %zu bytes, over the inline limit of %" PRIu32
 		 ", lies far into the bus file, but %s; nothing was emitted", event, size,
-		 inline_size, why);
+		 info->inline_size, why);
 	return STATUS_TROUBLE;
 }

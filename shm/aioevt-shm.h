@@ -51,7 +51,8 @@ struct aioevt_shm_sub;		/* a listener's reader of one event */
 
 /*
  * What a bus is made with. Start from AIOEVT_SHM_CONFIG_INIT; a field of 0 means its
- * default. Used only by the participant that creates the file: who finds a bus takes it as
+ * default, or less on a file system so small that the tables would take more than an eighth of
+ * it, or eight rings more than a quarter. Used only by the participant that creates the file: who finds a bus takes it as
  * it is. Out of range is -EINVAL (aioevt_shm_config_check() tells which and why).
  */
 struct aioevt_shm_config {
@@ -64,10 +65,13 @@ struct aioevt_shm_config {
 				 * rounded up; default 104 */
 	uint32_t max_payload;	/* bytes, up to AIOEVT_SHM_PAYLOAD_MAX, the default */
 	uint64_t ring_budget;	/* bytes of memory for rings; default 64 MiB, more if the
-				 * rings are that deep */
+				 * rings are that deep, but a quarter of the file system at
+				 * most */
+	uint64_t large_budget;	/* bytes of memory for payloads over the inline size; default
+				 * half of the file system */
 	gid_t group;		/* with AIOEVT_SHM_GROUP: the group that shares the bus */
 };
-#define AIOEVT_SHM_CONFIG_INIT { sizeof(struct aioevt_shm_config), 0, 0, 0, 0, 0, 0, 0 }
+#define AIOEVT_SHM_CONFIG_INIT { sizeof(struct aioevt_shm_config), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /*
  * Say which field of @config is out of range. *ret_field (a static string), *ret_min and
@@ -98,7 +102,8 @@ int aioevt_shm_config_check(const struct aioevt_shm_config *config,
  *   -EPERM      the file's owner, mode or type is not what a bus of that user has
  *   -EACCES     the file or directory may not be opened
  *   -ENOEXEC    not a bus of this version: wrong magic, flags, signature or size
- *   -ENOSPC     no memory for the file; -EFBIG: RLIMIT_FSIZE is too small for it
+ *   -ENOSPC     no memory for the file, or @config has rings larger than the file system;
+ *               -EFBIG: RLIMIT_FSIZE is too small for it
  *   -EUSERS     every port is taken by a live participant
  *   -EBUSY      somebody created and removed it again and again meanwhile
  *   -ENAMETOOLONG, -ENOMEM, -EMFILE, -ENFILE
@@ -127,7 +132,7 @@ int aioevt_shm_unlink(const char *name);
 struct aioevt_shm_info {
 	uint32_t n_events, n_listeners, depth, inline_size, max_payload;
 	uint32_t port;			/* mine */
-	uint64_t ring_budget;		/* bytes */
+	uint64_t ring_budget, large_budget;	/* bytes */
 	uint64_t memory;		/* bytes the file takes, tables included */
 	uint32_t events_used, ports_used, listeners_used;
 };
@@ -459,7 +464,7 @@ struct aioevt_shm_inspection {
 	int is_known;			/* 0: another version; nothing below is filled in */
 	int is_removed;			/* the file has no name any more */
 	uint32_t n_events_max, n_listeners_max, depth, inline_size, max_payload;
-	uint64_t ring_budget;		/* bytes */
+	uint64_t ring_budget, large_budget;	/* bytes */
 	uint64_t created;		/* ns, CLOCK_REALTIME */
 	uint64_t used;			/* the latest sign of use, likewise */
 	uint64_t file_size;		/* bytes; offsets are sparse, so it may be huge */

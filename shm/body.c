@@ -13,7 +13,10 @@
  * one that was there, and frees that after the commit. A reader copies with pread and
  * looks at the slot again: a body changes only after its slot was claimed anew.
  *
- * Memory stays with a body of up to a page; more than that is punched out when freed.
+ * Memory stays with a body of up to a page; more than that is punched out when freed. All of
+ * them, with those of timers, may take large_budget bytes. Emitters look at what the file takes
+ * before they write and count nothing, so there is no count for a killed one to leave wrong; some
+ * that write at once may exceed the limit by a payload each.
  *
  * Ordering
  *   body_link:A / ring_copy:F   release/acquire as ring_fill.
@@ -35,6 +38,7 @@
 #include "bus-file.h"
 #include "bus.h"
 #include "region.h"
+#include "registry.h"
 
 #define LINKED		1u
 #define OWNED		2u
@@ -95,6 +99,24 @@ static int take(struct aioevt_shm *bus, const struct ring *r, uint32_t hint,
 	return -ENOBUFS;
 }
 
+/* Needs no memory: a body of up to a page keeps what it has. */
+static bool has_memory(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
+{
+	return size <= BODY_ALIGN && lseek(bus->fd, (off_t)offset, SEEK_DATA) == (off_t)offset;
+}
+
+int body_check_room(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
+{
+	uint64_t limit = bus->lo.tables_end + bus->lo.large_budget;
+	uint64_t memory = bus_memory(bus) + round_up(size, BODY_ALIGN);
+
+	/* The rings are counted only when the file is larger than it may be without them. */
+	if (memory <= limit || memory <= limit + registry_memory(bus) ||
+	    has_memory(bus, offset, size))
+		return 0;
+	return -ENOSPC;
+}
+
 static int write_all(int fd, const unsigned char *data, size_t size, uint64_t offset)
 {
 	while (size) {
@@ -117,7 +139,7 @@ int body_prepare(struct aioevt_shm *bus, const struct ring *r, const void *data,
 {
 	int saved_errno = errno, err;
 	uint64_t base, offset;
-	uint32_t i = 0;
+	uint32_t i = 0, written = 0;
 
 	err = body_base(bus, r, &base);
 	if (!err)
@@ -127,10 +149,14 @@ int body_prepare(struct aioevt_shm *bus, const struct ring *r, const void *data,
 	offset = base + i * stride(bus);
 	err = bus_file_limit(offset + size);
 	if (!err)
+		err = body_check_room(bus, offset, size);
+	if (!err) {
+		written = UINT32_MAX;
 		err = write_all(bus->fd, data, size, offset);
+	}
 	errno = saved_errno;
 	if (err < 0) {
-		body_drop(bus, r, i, UINT32_MAX);
+		body_drop(bus, r, i, written);
 		return err;
 	}
 	ret_body->index = i;

@@ -23,6 +23,12 @@ struct body {
 int body_prepare(struct aioevt_shm *bus, const struct ring *r, const void *data,
 		 uint32_t size, uint32_t *hint, struct body *ret_body);
 
+/*
+ * May @size bytes be written at @offset, where bodies are? Returns 0, or -ENOSPC if large payloads
+ * would then have more memory than the bus may spend on them. Clobbers errno.
+ */
+int body_check_room(struct aioevt_shm *bus, uint64_t offset, uint64_t size);
+
 /* In the slot I claimed: put it in place of the old one; undo that; done after commit. */
 void body_link(struct aioevt_shm *bus, const struct ring *r, struct slot *slot,
 	       struct body *body);

@@ -20,6 +20,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -199,6 +200,25 @@ int bus_file_open_readonly(const struct bus_path *path, uint32_t flags, int *ret
 	return err;
 }
 
+/*
+ * Choose the sizes of a new bus in the file @fd. -ENOSPC: a ring that is asked for is larger than
+ * the whole file system.
+ */
+static int choose_layout(int fd, const struct aioevt_shm_config *config, struct layout *ret_lo)
+{
+	struct aioevt_shm_config fitting = *config;
+	struct statvfs fs;
+	uint64_t size = 0;
+
+	if (!fstatvfs(fd, &fs))
+		size = (uint64_t)fs.f_blocks * fs.f_frsize;
+	layout_fit(&fitting, size);
+	layout_from_config(&fitting, ret_lo);
+	if (size && ret_lo->tables_end + (uint64_t)ret_lo->depth * ret_lo->slot_size > size)
+		return -ENOSPC;
+	return 0;
+}
+
 static int allocate(int fd, uint64_t size)
 {
 	int err;
@@ -211,30 +231,36 @@ static int allocate(int fd, uint64_t size)
 	return -err;
 }
 
-/* Fill in a file that nobody else can see yet. All tables start as zeros. */
-static int fill(int fd, struct layout *lo)
+static int write_header(int fd, struct layout *lo)
 {
 	struct bus_header h = {
 		.magic = BUS_MAGIC, .version = BUS_VERSION, .incompat = BUS_INCOMPAT,
 		.n_events = lo->n_events, .n_listeners = lo->n_listeners,
 		.depth = lo->depth, .slot_size = lo->slot_size,
 		.max_payload = lo->max_payload, .ring_budget = lo->ring_budget,
-		.signature = lo->signature, .created = clock_ns(CLOCK_REALTIME),
+		.large_budget = lo->large_budget, .signature = lo->signature,
+		.created = clock_ns(CLOCK_REALTIME),
 		.region_end = lo->tables_end, .body_end = BODY_BASE,
 	};
 	ssize_t n;
-	int err;
 
-	err = bus_file_limit(lo->tables_end);
-	if (!err)
-		err = allocate(fd, lo->tables_end);
-	if (err < 0)
-		return err;
 	if (getrandom(lo->hash_key, sizeof(lo->hash_key), 0) != sizeof(lo->hash_key))
 		return -EIO;
 	memcpy(h.hash_key, lo->hash_key, sizeof(h.hash_key));
 	n = pwrite(fd, &h, sizeof(h), 0);
 	return n == sizeof(h) ? 0 : n < 0 ? -errno : -ENOSPC;
+}
+
+/* Fill in a file that nobody else can see yet. All tables start as zeros. */
+static int fill(int fd, const struct aioevt_shm_config *config, struct layout *ret_lo)
+{
+	int err = choose_layout(fd, config, ret_lo);
+
+	if (!err)
+		err = bus_file_limit(ret_lo->tables_end);
+	if (!err)
+		err = allocate(fd, ret_lo->tables_end);
+	return err < 0 ? err : write_header(fd, ret_lo);
 }
 
 static int set_mode(int fd, const struct aioevt_shm_config *config, uint32_t flags)
@@ -270,7 +296,7 @@ static int create_named(const struct bus_path *path, const struct aioevt_shm_con
 	fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	err = fill(fd, lo);
+	err = fill(fd, config, lo);
 	if (!err)
 		err = set_mode(fd, config, flags);
 	if (!err && link(temp, path->path) < 0)
@@ -289,14 +315,13 @@ static int create(const struct bus_path *path, const struct aioevt_shm_config *c
 	struct layout lo;
 	int fd, err;
 
-	layout_from_config(config, &lo);
 	fd = open(path->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
 		err = create_named(path, config, flags, &lo, ret_fd);
 	} else if (fd < 0) {
 		err = -errno;
 	} else {
-		err = fill(fd, &lo);
+		err = fill(fd, config, &lo);
 		if (!err)
 			err = set_mode(fd, config, flags);
 		if (!err)
@@ -376,11 +401,10 @@ int bus_file_anonymous(const struct aioevt_shm_config *config, int *ret_fd,
 	struct layout lo;
 	int fd, err;
 
-	layout_from_config(config, &lo);
 	fd = memfd_create("aioevt", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	err = fill(fd, &lo);
+	err = fill(fd, config, &lo);
 	/* Nobody shall cut it off, nor forbid to write to it. A file with a name has no seals. */
 	if (!err && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		err = -errno;

@@ -47,6 +47,16 @@ static uint64_t ring_bytes(struct aioevt_shm *bus, struct event *ev)
 	return bytes;
 }
 
+uint64_t registry_memory(struct aioevt_shm *bus)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < bus_events_used(bus); i++)
+		if (event_phase(registry_state(bus, i)) != EVENT_FREE)
+			bytes += ring_bytes(bus, bus_event(bus, i));
+	return bytes;
+}
+
 static void take_census(struct aioevt_shm *bus, struct census *ret_census)
 {
 	struct census c = { .free_index = bus->lo.n_events };

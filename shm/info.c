@@ -45,7 +45,8 @@ int aioevt_shm_get_info(struct aioevt_shm *bus, struct aioevt_shm_info *ret_info
 		.n_events = lo->n_events, .n_listeners = lo->n_listeners,
 		.depth = lo->depth, .inline_size = lo->inline_size,
 		.max_payload = lo->max_payload, .port = bus->port_index,
-		.ring_budget = lo->ring_budget, .memory = bus_memory(bus),
+		.ring_budget = lo->ring_budget, .large_budget = lo->large_budget,
+		.memory = bus_memory(bus),
 		.events_used = count_events(bus), .ports_used = count_ports(bus),
 		.listeners_used = count_listeners(bus),
 	};

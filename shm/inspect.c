@@ -96,6 +96,7 @@ static void describe(struct look *look)
 	out->inline_size = lo->inline_size;
 	out->max_payload = lo->max_payload;
 	out->ring_budget = lo->ring_budget;
+	out->large_budget = lo->large_budget;
 	out->created = look->header.created;
 	out->file_size = (uint64_t)look->st.st_size;
 	out->memory = (uint64_t)look->st.st_blocks * 512;

@@ -6,7 +6,13 @@
 
 struct aioevt_shm_config;
 
-/* What a bus made with the checked @config looks like. */
+/*
+ * Fill in the defaults of a bus that is made on a file system of @size bytes, 0 if that has no
+ * limit. Values that were asked for stay.
+ */
+void layout_fit(struct aioevt_shm_config *config, uint64_t size);
+
+/* What a bus made with the checked @config looks like. A field of 0: as without a limit. */
 void layout_from_config(const struct aioevt_shm_config *config, struct layout *ret_layout);
 
 /*

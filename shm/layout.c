@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "aioevt-shm.h"
@@ -10,6 +11,9 @@
 #endif
 static_assert(__atomic_always_lock_free(8, 0), "needs lock-free 64-bit atomics");
 static_assert(__atomic_always_lock_free(4, 0), "needs lock-free 32-bit atomics");
+
+#define MIN_RINGS	UINT64_C(65536)
+#define MAX_BUDGET	(UINT64_C(1) << 43)
 
 static uint32_t round_pow2(uint32_t n)
 {
@@ -45,7 +49,8 @@ static int check_config(const struct aioevt_shm_config *config, struct range *re
 		{ "depth", config->depth, 8, MAX_DEPTH },
 		{ "inline_size", config->inline_size, 1, MAX_SLOT - sizeof(struct slot) },
 		{ "max_payload", config->max_payload, 1, AIOEVT_SHM_PAYLOAD_MAX },
-		{ "ring_budget", config->ring_budget, 65536, UINT64_C(1) << 43 },
+		{ "ring_budget", config->ring_budget, MIN_RINGS, MAX_BUDGET },
+		{ "large_budget", config->large_budget, BODY_ALIGN, MAX_BUDGET },
 	};
 
 	return check_ranges(ranges, sizeof(ranges) / sizeof(ranges[0]), ret_bad);
@@ -66,6 +71,16 @@ int aioevt_shm_config_check(const struct aioevt_shm_config *config,
 	return -EINVAL;
 }
 
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static uint64_t or_default(uint64_t value, uint64_t fallback)
 {
 	return value ? value : fallback;
@@ -81,7 +96,8 @@ static const uint32_t structs[] = {
 	FIELD(bus_header, compat), FIELD(bus_header, n_events), FIELD(bus_header, n_listeners),
 	FIELD(bus_header, depth), FIELD(bus_header, slot_size), FIELD(bus_header, max_payload),
 	FIELD(bus_header, ring_budget), FIELD(bus_header, signature),
-	FIELD(bus_header, hash_key), FIELD(bus_header, created), FIELD(bus_header, removed),
+	FIELD(bus_header, hash_key), FIELD(bus_header, created),
+	FIELD(bus_header, large_budget), FIELD(bus_header, removed),
 	FIELD(bus_header, ports_hw), FIELD(bus_header, listeners_hw),
 	FIELD(bus_header, timers_hw), FIELD(bus_header, region_end),
 	FIELD(bus_header, body_end), FIELD(bus_header, n_created), FIELD(bus_header, events_hw),
@@ -168,12 +184,16 @@ static void place(struct layout *lo)
 	lo->signature = sign(lo);
 }
 
+/* What eight rings take, and a little more. */
+static uint64_t eight_rings(const struct layout *lo)
+{
+	return (uint64_t)lo->depth * lo->slot_size * 10;
+}
+
 /* 64 MiB, or what eight rings of a deep bus take. */
 static uint64_t default_budget(const struct layout *lo)
 {
-	uint64_t rings = (uint64_t)lo->depth * lo->slot_size * 10;
-
-	return rings < UINT64_C(64) << 20 ? UINT64_C(64) << 20 : rings;
+	return max_u64(UINT64_C(64) << 20, eight_rings(lo));
 }
 
 void layout_from_config(const struct aioevt_shm_config *config, struct layout *ret_layout)
@@ -189,7 +209,51 @@ void layout_from_config(const struct aioevt_shm_config *config, struct layout *r
 	lo.max_payload = (uint32_t)or_default(config->max_payload, AIOEVT_SHM_PAYLOAD_MAX);
 	place(&lo);
 	lo.ring_budget = or_default(config->ring_budget, default_budget(&lo));
+	lo.large_budget = or_default(config->large_budget, MAX_BUDGET);
 	*ret_layout = lo;
+}
+
+/* Halve a default, down to @min. Returns whether it was. */
+static bool halve(uint32_t *value, uint32_t asked, uint32_t min)
+{
+	if (asked || *value <= min)
+		return false;
+	*value /= 2;
+	return true;
+}
+
+static bool halve_tables(struct aioevt_shm_config *config, const struct aioevt_shm_config *asked)
+{
+	bool events = halve(&config->n_events, asked->n_events, 64);
+	bool listeners = halve(&config->n_listeners, asked->n_listeners, 64);
+
+	return events || listeners;
+}
+
+/*
+ * The tables get an eighth of the file system at most, rings a quarter, large payloads half: an
+ * eighth at least is left for others.
+ */
+void layout_fit(struct aioevt_shm_config *config, uint64_t size)
+{
+	const struct aioevt_shm_config asked = *config;
+	struct layout lo;
+
+	if (!size)
+		return;
+	layout_from_config(config, &lo);
+	config->n_events = lo.n_events;
+	config->n_listeners = lo.n_listeners;
+	config->depth = lo.depth;
+	while (lo.tables_end > size / 8 && halve_tables(config, &asked))
+		layout_from_config(config, &lo);
+	while (eight_rings(&lo) > size / 4 && halve(&config->depth, asked.depth, 8))
+		layout_from_config(config, &lo);
+	if (!asked.ring_budget)
+		config->ring_budget = max_u64(min_u64(lo.ring_budget, size / 4), MIN_RINGS);
+	if (!asked.large_budget)
+		config->large_budget = min_u64(max_u64(size / 2, max_u64(asked.max_payload,
+							BODY_ALIGN)), MAX_BUDGET);
 }
 
 int layout_from_header(const struct bus_header *header, struct layout *ret_layout)
@@ -199,14 +263,14 @@ int layout_from_header(const struct bus_header *header, struct layout *ret_layou
 		.n_events = header->n_events, .n_listeners = header->n_listeners,
 		.depth = header->depth, .max_payload = header->max_payload,
 		.inline_size = header->slot_size - (uint32_t)sizeof(struct slot),
-		.ring_budget = header->ring_budget,
+		.ring_budget = header->ring_budget, .large_budget = header->large_budget,
 	};
 	struct layout lo;
 	const char *field;
 	uint64_t min, max;
 
 	if (!config.n_events || !config.n_listeners || !config.depth || !config.max_payload ||
-	    !config.ring_budget || header->slot_size < LINE ||
+	    !config.ring_budget || !config.large_budget || header->slot_size < LINE ||
 	    aioevt_shm_config_check(&config, &field, &min, &max) < 0)
 		return -ENOEXEC;
 	layout_from_config(&config, &lo);

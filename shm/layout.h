@@ -39,7 +39,7 @@
  * they do here, and participants lock bytes from LOCK_BASE on. So a program can tell the version
  * of any bus, and whether anybody uses that bus.
  */
-#define BUS_VERSION	3u	/* text 0b17b735527f59ac */
+#define BUS_VERSION	4u	/* text 87491a1d1771ae18 */
 
 /*
  * The number of a struct rises when its fields stay where they are and mean something else, or
@@ -89,7 +89,8 @@ struct bus_header {
 	uint64_t signature;
 	uint64_t hash_key[2];
 	uint64_t created;			/* ns, CLOCK_REALTIME */
-	uint8_t reserved[40];
+	uint64_t large_budget;			/* bytes of large payloads, see body.c */
+	uint8_t reserved[32];
 
 	/* line 2: read by every emit, written once, by who removes the bus */
 	alignas(64) _Atomic uint32_t removed;
@@ -107,6 +108,7 @@ struct bus_header {
 };
 static_assert(offsetof(struct bus_header, ring_budget) == 40, "layout");
 static_assert(offsetof(struct bus_header, hash_key) == 56, "layout");
+static_assert(offsetof(struct bus_header, large_budget) == 80, "layout");
 static_assert(offsetof(struct bus_header, removed) == 128, "layout");
 static_assert(offsetof(struct bus_header, region_end) == 192, "layout");
 static_assert(sizeof(struct bus_header) == 256, "layout");
@@ -255,7 +257,7 @@ struct layout {
 	uint32_t n_buckets;
 	uint32_t port_stride, listener_stride, event_stride, body_stride;
 	uint32_t ctl_size;
-	uint64_t ring_budget;
+	uint64_t ring_budget, large_budget;
 	uint64_t patterns, buckets, ports, listeners, events, timers, tables_end;
 	uint64_t hash_key[2];
 	uint64_t signature;

@@ -86,6 +86,9 @@ int registry_retire(struct aioevt_shm *bus);
 /* Over all numbers that an event of that name, now gone, had. */
 uint64_t registry_floor(struct aioevt_shm *bus, const struct name *name);
 
+/* Bytes of the rings of all events, as an estimate. Takes no lock. */
+uint64_t registry_memory(struct aioevt_shm *bus);
+
 /* Make room for @size bytes of rings in the budget, as far as idle events allow. */
 int registry_make_room(struct aioevt_shm *bus, uint64_t size);
 

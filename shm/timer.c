@@ -57,6 +57,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "body.h"
 #include "bus-file.h"
 #include "cancel.h"
 #include "clock.h"
@@ -385,6 +386,8 @@ static int write_body(struct aioevt_shm *bus, uint32_t index, const unsigned cha
 	uint64_t at = timer_body_offset(bus, index);
 	int err = bus_file_limit(at + size);
 
+	if (!err)
+		err = body_check_room(bus, at, size);
 	while (size && !err) {
 		ssize_t n = pwrite(bus->fd, data, size, (off_t)at);
 

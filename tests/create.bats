@@ -28,7 +28,7 @@ expect_exists() {
 
 @test "create --depth and others: the bus is made so" {
 	run_aioevt create --depth 100 --slot 200 --max-payload 1M --events 100 --listeners 100 \
-		--budget 2M
+		--budget 2M --large-budget 3M
 	expect "output" "$output$errors" ""
 	# Each as aioevt_shm(3) rounds it up.
 	expect_bus depth 128
@@ -37,6 +37,7 @@ expect_exists() {
 	expect_bus events 128
 	expect_bus listeners 128
 	expect_bus rings 2097152
+	expect_bus bodies 3145728
 	run_aioevt emit e
 	run_aioevt list --json
 	expect "depth" "$(jq .depth <<<"$output")" 128
@@ -62,6 +63,8 @@ expect_exists() {
 	expect_exists " with --listeners 1024, not 64"
 	run_aioevt 1 create --budget 1G
 	expect_exists " with --budget 1048576, not 1073741824"
+	run_aioevt 1 create --large-budget 4K
+	expect_match "stderr" "$errors" "*exists with --large-budget *, not 4096"
 }
 
 @test "create --exclusive: the bus must be new" {
@@ -182,6 +185,24 @@ expect_exists() {
 	end_aioevt
 }
 
+@test "create: tables, or a ring, that do not fit into the file system" {
+	local i
+
+	# shellcheck disable=SC2016
+	unshare -m sh -c 'mount -t tmpfs -o size=1m none "$0"' "$AIOEVT_DIR" 2>/dev/null ||
+		skip "cannot mount"
+	for i in "--events 32768:of 32768 events and 64 listeners take *, a ring of 8 records 1024;" \
+		"--depth 131072:of 64 events *, a ring of 131072 records 16777216;"; do
+		# shellcheck disable=SC2016,SC2086
+		run unshare -m sh -c 'mount -t tmpfs -o size=8m none "$AIOEVT_DIR" &&
+			"$0" "$@" 3>&-; status=$?; ls "$AIOEVT_DIR"; exit $status' \
+			"$AIOEVT" create ${i%%:*}
+		expect "status" "$status" 1
+		expect_match "output" "$output" "aioevt: $BUS_FILE: no space: at least, the tables \
+${i#*:} $AIOEVT_DIR has 8388608 of 8388608 bytes free"
+	done
+}
+
 @test "create: values out of their limits" {
 	local i
 
@@ -196,7 +217,8 @@ expect_exists() {
 	for i in "--slot 0 1 65512" "--slot 65513 1 65512" "--slot 64K 1 65512" "--slot -1 1 65512" \
 		"--max-payload 16385K 1 16777216" "--max-payload 1T 1 16777216" \
 		"--max-payload 99999999999G 1 16777216" "--budget 65535 65536 8796093022208" \
-		"--budget 8193G 65536 8796093022208" "--budget K 65536 8796093022208"; do
+		"--budget 8193G 65536 8796093022208" "--budget K 65536 8796093022208" \
+		"--large-budget 4095 4096 8796093022208"; do
 		# shellcheck disable=SC2086
 		set -- $i
 		run_usage create "$1" "$2"
@@ -218,7 +240,7 @@ K, M or G, from $3 to $4"
 	expect "stderr" "$errors" 'aioevt: --mode "0660": needs --group'
 	run_usage create --mode 0600 --group 0
 	for i in "--mode 0600" "--slot 8" "--max-payload 8" "--events 64" "--listeners 64" \
-		"--budget 64K" "--exclusive"; do
+		"--budget 64K" "--large-budget 64K" "--exclusive"; do
 		# shellcheck disable=SC2086
 		run_usage create e $i
 		expect "stderr" "$errors" \

@@ -63,7 +63,8 @@ static struct bus_header make_header(struct input *in, struct layout *ret_layout
 		.magic = BUS_MAGIC, .version = BUS_VERSION, .n_events = lo.n_events,
 		.n_listeners = lo.n_listeners, .depth = lo.depth, .slot_size = lo.slot_size,
 		.max_payload = lo.max_payload, .ring_budget = lo.ring_budget,
-		.signature = lo.signature, .region_end = lo.tables_end, .body_end = BODY_BASE,
+		.large_budget = lo.large_budget, .signature = lo.signature,
+		.region_end = lo.tables_end, .body_end = BODY_BASE,
 	};
 	for (unsigned i = 0; i < n_fields; i++) {
 		uint8_t at = take_byte(in), size = at & 128 ? 4 : 8;
