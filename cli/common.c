@@ -108,7 +108,7 @@ uint64_t parse_duration(const char *option, const char *text)
 	if (err == -ERANGE)
 		complain_usage("%s \"%s\": over %" PRIu64 " s", option, text, DURATION_MAX);
 	if (err < 0)
-		complain_usage("%s \"%s\": not a number of seconds, or one with ms, s, m or h",
+		complain_usage("%s \"%s\": not a number of seconds, or one with ms, s, m, h, d or w",
 			       option, text);
 	return ns;
 }

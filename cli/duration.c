@@ -17,6 +17,8 @@ static const struct {
 	{ "ms", NS_PER_MS },
 	{ "m", 60 * NS_PER_S },
 	{ "h", 3600 * NS_PER_S },
+	{ "d", 86400 * NS_PER_S },
+	{ "w", 7 * 86400 * NS_PER_S },
 };
 
 static uint64_t find_unit(const char *name)

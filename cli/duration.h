@@ -8,7 +8,7 @@
 #define DURATION_MAX	UINT64_C(3153600000)	/* seconds: 100 years */
 
 /*
- * Parse seconds, with a fraction or not, or a number with ms, s, m or h. Returns 0,
+ * Parse seconds, with a fraction or not, or a number with ms, s, m, h, d or w. Returns 0,
  * -EINVAL if it is of no such form, or -ERANGE if it is over DURATION_MAX.
  */
 int duration_parse(const char *text, uint64_t *ret_ns);

@@ -42,7 +42,7 @@ emits() {
 
 @test "emit --after: what is refused" {
 	run_aioevt 64 emit e --after soon
-	expect "stderr" "$errors" 'aioevt: --after "soon": not a number of seconds, or one with ms, s, m or h'
+	expect "stderr" "$errors" 'aioevt: --after "soon": not a number of seconds, or one with ms, s, m, h, d or w'
 	run_aioevt 64 emit e --after 999999999999
 	run_aioevt 64 emit e --after 1 --print-seq
 	expect_match "stderr" "$errors" "*--print-seq beside --after*"

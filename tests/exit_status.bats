@@ -270,7 +270,7 @@ run_limited() {
 	run_usage wait e --timeout x
 	expect_match "stderr" "$errors" '*--timeout "x"*'
 	run_usage wait e --timeout -1
-	run_usage wait e --timeout 1d
+	run_usage wait e --timeout 1y
 	run_usage wait e --timeout 99999999999
 	expect_match "stderr" "$errors" '*3153600000*'
 	run_usage wait e --after x
