@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * jansson parses. Its integers end at 2^63-1, so the larger ones are first turned into
- * {"$int":"..."}.
+ * jansson parses. Three kinds of numbers would lose something there, and are looked at first:
+ * integers over 2^63-1 become {"$int":"..."}; -0 becomes -0.0, since no integer has its sign; a
+ * number that is not 0, but too small for a double, is refused like one that is too large.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -34,7 +35,7 @@ static int refuse_range(struct json_error *error, const char *text, size_t len)
 		      len < 60 ? "" : "...");
 }
 
-/* ---- large integers ------------------------------------------------------------- */
+/* ---- numbers that jansson would change ------------------------------------------- */
 
 static size_t skip_string(const char *text, size_t len, size_t pos)
 {
@@ -51,11 +52,23 @@ static size_t skip_number(const char *text, size_t len, size_t pos)
 	return pos;
 }
 
+static bool is_minus_zero(const char *number, size_t len)
+{
+	return len == 2 && !memcmp(number, "-0", 2);
+}
+
+/* Whether it may be a number that jansson would change. */
+static bool is_special(const char *number, size_t len)
+{
+	return len >= LONG_DIGITS || is_minus_zero(number, len) ||
+	       (len > 2 && memmem(number + 1, len - 1, "e-", 2)) ||
+	       (len > 2 && memmem(number + 1, len - 1, "E-", 2));
+}
+
 /*
- * Find the next number, from *@pos on, that may be too large for jansson. Returns its
- * length, and its place in *@pos, or 0.
+ * Find the next special number, from *@pos on. Returns its length, and its place in *@pos, or 0.
  */
-static size_t find_long_number(const char *text, size_t len, size_t *pos)
+static size_t find_special(const char *text, size_t len, size_t *pos)
 {
 	size_t end;
 
@@ -65,30 +78,50 @@ static size_t find_long_number(const char *text, size_t len, size_t *pos)
 			continue;
 		}
 		end = skip_number(text, len, *pos);
-		if (end - *pos >= LONG_DIGITS)
+		if (end > *pos && is_special(text + *pos, end - *pos))
 			return end - *pos;
 		*pos = end > *pos ? end : *pos + 1;
 	}
 	return 0;
 }
 
-/* Copy @text to @out, with integers over 2^63-1 rewritten. */
+/* Write @number to @out as jansson is to read it. */
+static int rewrite_number(const char *number, size_t len, FILE *out, struct json_error *error)
+{
+	struct aioevt_value integer;
+	double real;
+	int err = number_parse_integer(number, len, &integer);
+
+	if (err == -ERANGE)
+		return refuse_range(error, number, len);
+	if (err == 0 && integer.type == AIOEVT_UINT) {
+		fprintf(out, "{\"$int\":\"%.*s\"}", (int)len, number);
+		return 0;
+	}
+	err = number_parse_real(number, len, &real);
+	if (err == -ERANGE)
+		return refuse(error, "number %.*s%s is out of the range of doubles, 5e-324 to "
+			      "1.8e308", (int)(len < 60 ? len : 60), number, len < 60 ? "" : "...");
+	if (err < 0)
+		return err;
+	fwrite(number, 1, len, out);
+	if (is_minus_zero(number, len))
+		fputs(".0", out);
+	return 0;
+}
+
+/* Copy @text to @out, with the special numbers rewritten. */
 static int rewrite(const char *text, size_t len, FILE *out, struct json_error *error)
 {
 	size_t done = 0, pos = 0, n;
-	struct aioevt_value number;
 	int err;
 
-	while ((n = find_long_number(text, len, &pos))) {
-		err = number_parse_integer(text + pos, n, &number);
-		if (err == -ERANGE)
-			return refuse_range(error, text + pos, n);
-		if (err == 0 && number.type == AIOEVT_UINT) {
-			fwrite(text + done, 1, pos - done, out);
-			fprintf(out, "{\"$int\":\"%.*s\"}", (int)n, text + pos);
-			done = pos + n;
-		}
-		pos += n;
+	while ((n = find_special(text, len, &pos))) {
+		fwrite(text + done, 1, pos - done, out);
+		err = rewrite_number(text + pos, n, out, error);
+		if (err < 0)
+			return err;
+		done = pos += n;
 	}
 	fwrite(text + done, 1, len - done, out);
 	return 0;
@@ -115,7 +148,7 @@ static int parse(const char *text, size_t len, json_t **ret_json,
 	FILE *out;
 	int err = 0;
 
-	if (find_long_number(text, len, &pos) == 0) {
+	if (find_special(text, len, &pos) == 0) {
 		*ret_json = load(text, len, error);
 		return *ret_json ? 0 : -EINVAL;
 	}

@@ -2,6 +2,7 @@
 #include "number.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,26 +14,39 @@
 #define PLAIN_MAX	16
 
 /*
+ * Print @real as "d.ddde+x" with as few digits as give it back, but no fewer than @least.
+ * Returns the number of digits.
+ */
+static int print_digits(double real, int least, char buf[static NUMBER_MAX])
+{
+	int n;
+
+	for (n = least; n <= DIGITS_MAX; n++) {
+		snprintf(buf, NUMBER_MAX, "%.*e", n - 1, real);
+		if (strtod(buf, NULL) == real)
+			return n;
+	}
+	return DIGITS_MAX;
+}
+
+/*
  * Find the shortest decimal digits (no point, no trailing zeros) that give back @real,
- * and the decimal exponent of the first. Returns how many digits.
+ * and the decimal exponent of the first. Returns the number of digits.
+ *
+ * A decimal of at most DBL_DIG digits survives the way through a normal double. So if fewer
+ * digits than DBL_DIG give back @real, they are its DBL_DIG digits less the zeros at the end,
+ * and one attempt finds them. Subnormal doubles are less precise: one digit may do for them.
  */
 static int find_digits(double real, char *digits, int *ret_exponent)
 {
 	char buf[NUMBER_MAX];
-	char *e;
-	int n;
+	int n = print_digits(real, real < DBL_MIN ? 1 : DBL_DIG, buf);
 
-	for (n = 1; n < DIGITS_MAX; n++) {
-		snprintf(buf, sizeof(buf), "%.*e", n - 1, real);
-		if (strtod(buf, NULL) == real)
-			break;
-	}
-	snprintf(buf, sizeof(buf), "%.*e", n - 1, real);
-	e = strchr(buf, 'e');
-	*ret_exponent = atoi(e + 1);
-
+	*ret_exponent = atoi(strchr(buf, 'e') + 1);
 	digits[0] = buf[0];
 	memcpy(digits + 1, buf + 2, (size_t)(n - 1));
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
 	digits[n] = '\0';
 	return n;
 }
@@ -122,6 +136,30 @@ int number_parse_integer(const char *text, size_t len, struct aioevt_value *ret_
 		return -ERANGE;
 
 	*ret_value = minus ? value_int(-1 - (int64_t)(natural - 1)) : value_uint(natural);
+	return 0;
+}
+
+/* Whether a digit that is not 0 stands before the exponent. */
+static bool has_digit(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len && text[i] != 'e' && text[i] != 'E'; i++)
+		if (text[i] >= '1' && text[i] <= '9')
+			return true;
+	return false;
+}
+
+int number_parse_real(const char *text, size_t len, double *ret_real)
+{
+	char *copy = strndup(text, len);
+	double real;
+
+	if (!copy)
+		return -ENOMEM;
+	real = strtod(copy, NULL);
+	free(copy);
+	if (isinf(real) || (real == 0 && has_digit(text, len)))
+		return -ERANGE;
+	*ret_real = real;
 	return 0;
 }
 

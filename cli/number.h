@@ -24,6 +24,12 @@ void number_print(const struct aioevt_value *value, char *buf);
 int number_parse_integer(const char *text, size_t len, struct aioevt_value *ret_value);
 
 /*
+ * Parse a number as JSON writes it, with or without an exponent; the form is not checked. Returns 0,
+ * -ENOMEM, or -ERANGE if a double cannot hold it: too large, or not 0 and too small.
+ */
+int number_parse_real(const char *text, size_t len, double *ret_real);
+
+/*
  * Parse an integer, or a decimal fraction (digits, one point, digits) that
  * number_print_double() prints in exactly this form. Returns 0 or -EINVAL.
  */

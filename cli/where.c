@@ -100,15 +100,13 @@ static int parse_string(struct parser *parser, struct operand *operand)
 
 static int parse_real(struct parser *parser, struct aioevt_value *value)
 {
-	char *text = strndup(parser->token.start, parser->token.len);
+	double real = 0;
+	int err = number_parse_real(parser->token.start, parser->token.len, &real);
 
-	if (!text)
-		return -ENOMEM;
-	*value = value_double(strtod(text, NULL));
-	free(text);
-	if (isinf(value->real))
-		return refuse(parser, parser->token.start, "a number too large for a double");
-	return 0;
+	if (err == -ERANGE)
+		return refuse(parser, parser->token.start, "a number out of the range of doubles");
+	*value = value_double(real);
+	return err;
 }
 
 /* Whether it is -0, which no integer is: a script may have computed it. */

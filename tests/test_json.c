@@ -69,6 +69,12 @@ static void test_scalars(void)
 	check_json("{\"$int\":\"-1\"}", "-1", AIOEVT_INT);
 	check_json("1.0", "1.0", AIOEVT_DOUBLE);
 	check_json("-0.0", "-0.0", AIOEVT_DOUBLE);
+	check_json("-0", "-0.0", AIOEVT_DOUBLE);
+	check_json("[1,-0,\"-0\",\"1e-400\"]", "[1,-0.0,\"-0\",\"1e-400\"]", AIOEVT_LIST);
+	check_json("0e-500", "0.0", AIOEVT_DOUBLE);
+	check_json("-0.0E-500", "-0.0", AIOEVT_DOUBLE);
+	check_json("4e-324", "5e-324", AIOEVT_DOUBLE);
+	check_json("1e-310", "1e-310", AIOEVT_DOUBLE);
 	check_json("1e2", "100.0", AIOEVT_DOUBLE);
 	check_json("1E300", "1e300", AIOEVT_DOUBLE);
 	check_json("5e-324", "5e-324", AIOEVT_DOUBLE);
@@ -137,6 +143,9 @@ static void test_refusals(void)
 	check_refused("{\"a\":1,\"a\":2}");
 	check_refused("NaN");
 	check_refused("1e400");
+	check_refused("1e-400");
+	check_refused("[1, -1E-400]");
+	check_refused("0.1e-324");
 	check_refused("18446744073709551616");
 	check_refused("[-9223372036854775809]");
 	check_refused("9223372036854775808x");
@@ -183,6 +192,34 @@ static void check_double(double real, const char *expected)
 	check(strtod(buf, NULL) == real);
 }
 
+/* The digits of a printed double, less zeros at both ends. */
+static int count_digits(const char *text)
+{
+	int n = 0, n_zeros = 0;
+
+	for (; *text && *text != 'e'; text++) {
+		if (*text == '0')
+			n_zeros++;
+		else if (*text >= '1' && *text <= '9') {
+			n += (n ? n_zeros : 0) + 1;
+			n_zeros = 0;
+		}
+	}
+	return n;
+}
+
+/* The fewest digits that give back @real, by trying each number of them. */
+static int count_needed(double real)
+{
+	char buf[NUMBER_MAX];
+	int n = 0;
+
+	do {
+		snprintf(buf, sizeof(buf), "%.*e", n++, real);
+	} while (strtod(buf, NULL) != real);
+	return count_digits(buf);
+}
+
 static void test_doubles(void)
 {
 	uint64_t bits, seed = 7;
@@ -203,7 +240,7 @@ static void test_doubles(void)
 	check_double(DBL_MAX, "1.7976931348623157e308");
 	check_double(-2.2250738585072014e-308, "-2.2250738585072014e-308");
 
-	for (i = 0; i < 100000; i++) {
+	for (i = 0; i < 20000; i++) {
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
 		bits = seed ^ seed >> 29;
 		memcpy(&real, &bits, sizeof(real));
@@ -212,6 +249,7 @@ static void test_doubles(void)
 		number_print_double(real, buf);
 		check(strtod(buf, NULL) == real);
 		check(strpbrk(buf, ".e") != NULL);
+		check_eq(count_digits(buf), count_needed(real));
 	}
 }
 

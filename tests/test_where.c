@@ -198,7 +198,8 @@ static void test_refused(void)
 	refused("007", "column 1: a number with needless zeros; a text is in quotes");
 	refused("1 < 18446744073709551616", "column 5: an integer not from -2^63 to 2^64-1");
 	refused("-9223372036854775809", "column 1: an integer not from -2^63 to 2^64-1");
-	refused("1e999", "column 1: a number too large for a double");
+	refused("1e999", "column 1: a number out of the range of doubles");
+	refused("args[0] > 1e-400", "column 11: a number out of the range of doubles");
 	refused("event == \"abc", "column 10: a text without its closing quote");
 	refused("event == \"abc\\\"", "column 10: a text without its closing quote");
 	refused("event =~ \"a\\.b\"", "column 12: unknown escape; a backslash itself is \"\\\\\"");
