@@ -15,12 +15,13 @@
 enum {
 	STATUS_DONE = 0,
 	STATUS_TROUBLE = 1,
-	STATUS_NONE = 2,	/* no record is held */
+	STATUS_NONE = 2,	/* no record is held; no such bus */
 	STATUS_MISSED = 3,	/* records were missed, and that was to be told */
 	STATUS_GONE = 4,	/* the process that was watched */
 	STATUS_TOO_FEW = 5,	/* listeners */
 	STATUS_INCOMPATIBLE = 6,
 	STATUS_PERMISSION = 7,
+	STATUS_UNHEALTHY = 8,	/* the bus has problems */
 	STATUS_USAGE = 64,
 	STATUS_TIMEOUT = 124,
 	STATUS_CANNOT_RUN = 126,

@@ -16,7 +16,8 @@
 static const char doc[] =
 	"Look at the bus without touching it, and say whether it is healthy."
 	"\v"
-	"Status: 0 healthy, 1 not, 6 7 64 as for all. See aioevt-doctor(1).";
+	"Status: 0 healthy, 1 trouble, 2 no bus, 8 not healthy, 6 7 64 as for all. See "
+	"aioevt-doctor(1).";
 
 enum { KEY_JSON = 0x100 };
 
@@ -209,7 +210,7 @@ static int examine(const struct doctor *doctor, const struct aioevt_shm_inspecti
 	else
 		print_text(seen);
 	status = finish_output();
-	return status ? status : seen->n_problems ? STATUS_TROUBLE : STATUS_DONE;
+	return status ? status : seen->n_problems ? STATUS_UNHEALTHY : STATUS_DONE;
 }
 
 int doctor_main(int argc, char **argv, const struct bus_options *bus)
@@ -223,8 +224,10 @@ int doctor_main(int argc, char **argv, const struct bus_options *bus)
 
 	err = aioevt_shm_inspect(doctor.bus.bus, doctor.bus.has_group ? AIOEVT_SHM_GROUP : 0,
 				 &seen);
-	if (err < 0)
-		return bus_open_trouble(&doctor.bus, err);
+	if (err < 0) {
+		status = bus_open_trouble(&doctor.bus, err);
+		return err == -ENOENT ? STATUS_NONE : err == -EPROTO ? STATUS_UNHEALTHY : status;
+	}
 	status = examine(&doctor, seen);
 	aioevt_shm_inspection_free(seen);
 	return status;

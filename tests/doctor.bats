@@ -116,30 +116,30 @@ healthy"
 	expect "cleaned" "$(jq -c '[.ports, .notes]' <<<"$output")" '[[],[]]'
 }
 
-@test "1: doctor names the problems of a damaged bus" {
+@test "8: doctor names the problems of a damaged bus" {
 	run_aioevt emit a
 	poke 128 '\001'
-	run_aioevt 1 doctor
+	run_aioevt 8 doctor
 	expect_match "text" "$output" '*
 problem header: it is marked as removed, but the file is there
 
 1 problem'
 	expect "stderr" "$errors" ""
-	run_aioevt 1 doctor --json
+	run_aioevt 8 doctor --json
 	expect "json" "$(jq -c '[.healthy, [.problems[].code]]' <<<"$output")" '[false,["header"]]'
 	poke 128 '\000'
 	run_aioevt doctor
 	truncate -s 8192 "$BUS_FILE"
-	run_aioevt 1 doctor
+	run_aioevt 8 doctor
 	expect_match "text" "$output" '*problem truncated: the file has 8192 bytes, *1 problem'
 }
 
-@test "1: doctor of a bus that does not exist, which it does not make" {
-	run_aioevt 1 doctor
+@test "2: doctor of a bus that does not exist, which it does not make" {
+	run_aioevt 2 doctor
 	expect "stdout" "$output" ""
 	expect "stderr" "$errors" \
 		"aioevt: bus \"$AIOEVT_BUS\": $BUS_FILE: No such file or directory"
-	run_aioevt 1 doctor --json
+	run_aioevt 2 doctor --json
 	expect "stdout" "$output" ""
 	expect "no bus was made" "$(ls "$AIOEVT_DIR")" ""
 }
@@ -184,7 +184,7 @@ problem header: it is marked as removed, but the file is there
 
 @test "doctor --bus and AIOEVT_BUS choose the bus" {
 	run_aioevt --bus other emit a
-	run_aioevt 1 doctor
+	run_aioevt 2 doctor
 	run_aioevt doctor --bus other
 	run_aioevt --bus other doctor
 	AIOEVT_BUS=other run_aioevt doctor
