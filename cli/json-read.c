@@ -134,9 +134,12 @@ static json_t *load(const char *text, size_t len, struct json_error *error)
 
 	json = json_loadb(text, len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES |
 			  JSON_ALLOW_NUL, &why);
-	if (!json)
+	/* One line says nothing of lines: it may be of a file that has its own. */
+	if (!json && memchr(text, '\n', len))
 		refuse(error, "invalid JSON at line %d, column %d: %s", why.line,
 		       why.column, why.text);
+	else if (!json)
+		refuse(error, "invalid JSON at column %d: %s", why.column, why.text);
 	return json;
 }
 

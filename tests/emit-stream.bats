@@ -209,8 +209,8 @@ one_line() {
 		one_line "aioevt: $BATS_TEST_TMPDIR/bad, line 3: $why"
 		records "e$i" '{"args":[1],"kwargs":{}}'
 	done <<-'END'
-		{"event":"e"|invalid JSON *
-		nonsense|invalid JSON *
+		{"event":"e"|invalid JSON at column *
+		nonsense|invalid JSON at column *
 		[1]|not {*
 		{"args":[1]}|no "event", and no NAME was given
 		{"event":1}|"event" is not a text
