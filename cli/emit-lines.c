@@ -77,37 +77,73 @@ static size_t put_item(struct frame *frame, const char *item, size_t len)
 	return (size_t)(to + len - frame->buf) + frame->n_after;
 }
 
-static int complain_item(const struct emit *emit, const struct sender *sender, uint64_t number,
-			 int err)
+/* One of standard input, for a message. */
+static const char *item_word(const struct emit *emit)
 {
-	const char *what = emit->by_nuls ? "item" : "line";
+	return emit->by_nuls ? "item" : "line";
+}
 
-	if (err == -EMSGSIZE)
-		complain("standard input, %s %" PRIu64 ": over the %" PRIu32 " bytes that the bus "
-			 "takes (max_payload)", what, number, sender->info.max_payload);
-	else
-		complain("standard input, %s %" PRIu64 ": %s", what, number, strerror(-err));
+static int complain_item(const struct emit *emit, uint64_t number, int err)
+{
+	complain("standard input, %s %" PRIu64 ": %s", item_word(emit), number, strerror(-err));
 	return STATUS_TROUBLE;
+}
+
+static void tell_long(const struct emit *emit, const struct sender *sender, uint64_t number)
+{
+	complain("standard input, %s %" PRIu64 ": over the %" PRIu32 " bytes that the bus takes "
+		 "(max_payload)%s", item_word(emit), number, sender->info.max_payload,
+		 emit->on_long == LONG_SKIP ? "; skipped" : emit->on_long == LONG_CUT ? "; cut" :
+		 "; see --on-long");
+}
+
+static int emit_item(struct sender *sender, struct frame *frame, const char *item, size_t len)
+{
+	return sender_emit(sender, sender->emit->name, frame->buf, put_item(frame, item, len));
 }
 
 static int emit_all(const struct emit *emit, struct sender *sender, struct frame *frame,
 		    struct lines *in)
 {
+	int r, status = STATUS_DONE;
 	uint64_t number = 0;
-	size_t len, size;
+	size_t len = 0;
 	char *item;
-	int r, status;
 
-	while ((r = lines_next(in, &item, &len)) > 0) {
+	while (!status && (r = lines_next(in, &item, &len)) != 0) {
 		number++;
-		size = put_item(frame, item, len);
-		if (size > sender->info.max_payload)
-			return complain_item(emit, sender, number, -EMSGSIZE);
-		status = sender_emit(sender, emit->name, frame->buf, size);
-		if (status)
-			return status;
+		if (r == -EMSGSIZE) {
+			tell_long(emit, sender, number);
+			if (emit->on_long <= LONG_FAIL)
+				return STATUS_TROUBLE;
+			lines_cut(in, &item, &len);
+		} else if (r < 0) {
+			return complain_item(emit, number, r);
+		}
+		if (r > 0 || emit->on_long == LONG_CUT)
+			status = emit_item(sender, frame, item, len);
 	}
-	return r < 0 ? complain_item(emit, sender, number + 1, r) : STATUS_DONE;
+	return status;
+}
+
+/* The longest item that makes a record of no more than the bus takes. */
+static int set_max(const struct sender *sender, const struct frame *frame, struct lines *in)
+{
+	size_t max = sender->info.max_payload, others = frame->n_before + frame->n_after;
+	unsigned char head[ITEM_HEAD_MAX];
+	struct aioevt_value item;
+
+	if (others < max) {
+		item = value_borrow(AIOEVT_TEXT, "", max - others);
+		others += item_write_head(&item, head);
+	}
+	if (others > max) {
+		complain("the data beside standard input takes %zu bytes, over the %zu bytes that "
+			 "the bus takes (max_payload)", others, max);
+		return STATUS_TROUBLE;
+	}
+	in->max = max - others;
+	return STATUS_DONE;
 }
 
 int emit_lines(struct emit *emit)
@@ -119,10 +155,10 @@ int emit_lines(struct emit *emit)
 
 	make_frame(emit, &frame);
 	status = sender_open(&sender, emit);
-	if (!status) {
-		in.max = sender.info.max_payload;
+	if (!status)
+		status = set_max(&sender, &frame, &in);
+	if (!status)
 		status = emit_all(emit, &sender, &frame, &in);
-	}
 	sender_close(&sender);
 	lines_deinit(&in);
 	free(frame.buf);

@@ -25,7 +25,7 @@ static const char doc[] =
 
 enum {
 	KEY_AFTER = 0x100, KEY_ACK, KEY_ARG, KEY_FROM, KEY_IF_CHANGED, KEY_JSON, KEY_LINES,
-	KEY_NEED, KEY_NULL, KEY_PRINT_SEQ, KEY_SPEED, KEY_STDIN, KEY_STRING, KEY_TIMEOUT,
+	KEY_NEED, KEY_NULL, KEY_ON_LONG, KEY_PRINT_SEQ, KEY_SPEED, KEY_STDIN, KEY_STRING, KEY_TIMEOUT,
 };
 
 static const struct argp_option options[] = {
@@ -43,6 +43,7 @@ static const struct argp_option options[] = {
 	/* The option itself is '0' below, with the negative numbers. */
 	{ "-0, --null", 0, NULL, OPTION_DOC, "One record per NUL-ended item; -0 before NAME", 1 },
 	{ "null", KEY_NULL, NULL, OPTION_HIDDEN, NULL, 1 },
+	{ "on-long", KEY_ON_LONG, "HOW", 0, "Too long a line: fail (default), cut or skip", 1 },
 	{ "from", KEY_FROM, "FILE", 0, "Records as wait --json prints them, - is stdin", 1 },
 	{ "speed", KEY_SPEED, "X", 0, "With --from: X times as fast as they came", 1 },
 	{ "need", KEY_NEED, "N", 0, "First wait until N listeners are there", 2 },
@@ -124,6 +125,18 @@ static double parse_speed(const char *text)
 	return speed;
 }
 
+static enum on_long parse_on_long(const char *text)
+{
+	static const char *const names[] = {
+		[LONG_FAIL] = "fail", [LONG_SKIP] = "skip", [LONG_CUT] = "cut",
+	};
+
+	for (size_t i = LONG_FAIL; i <= LONG_CUT; i++)
+		if (!strcmp(text, names[i]))
+			return (enum on_long)i;
+	complain_usage("--on-long \"%s\": not fail, skip or cut", text);
+}
+
 /* What waits, and for how long. */
 static error_t parse_waiting(int key, char *arg, struct emit *emit)
 {
@@ -178,6 +191,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_NULL:
 		emit->by_nuls = true;
+		return 0;
+	case KEY_ON_LONG:
+		emit->on_long = parse_on_long(arg);
 		return 0;
 	case KEY_SPEED:
 		emit->speed = parse_speed(arg);
@@ -256,6 +272,8 @@ static void check_options(struct emit *emit)
 	refuse_beside("--after", emit->is_later && emit->if_changed, "--if-changed");
 	if (emit->has_timeout && !emit->need && !emit->ack)
 		complain_usage("--timeout is for --need and --ack, of which there is none");
+	if (emit->on_long && !emit->by_lines && !emit->by_nuls)
+		complain_usage("--on-long is for --lines and --null, of which there is none");
 	if (emit->speed > 0 && !emit->from)
 		complain_usage("--speed is for --from, which is not there");
 }

@@ -15,6 +15,13 @@ struct word {
 	bool verbatim;
 };
 
+enum on_long {
+	LONG_UNSET,			/* as fail */
+	LONG_FAIL,			/* it ends the command */
+	LONG_SKIP,
+	LONG_CUT,
+};
+
 struct emit {
 	struct bus_options bus;
 	const char *name;		/* NULL: of each line of from */
@@ -23,6 +30,7 @@ struct emit {
 	double speed;			/* 0: as fast as possible */
 	bool is_text, has_stdin, print_seq, is_later, if_changed, has_timeout;
 	bool by_lines, by_nuls;		/* each item of standard input is a record */
+	enum on_long on_long;		/* what becomes of one that is too long */
 	uint32_t need, ack;		/* 0: not asked for */
 	uint64_t delay;			/* ns, if it is later */
 	uint64_t timeout, deadline;

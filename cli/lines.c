@@ -57,11 +57,46 @@ static int take(struct lines *in, size_t len, size_t n_delimiter, char **ret_ite
 	return 1;
 }
 
+/* Pass by what is left of an item that was cut, with its delimiter. */
+static int pass_rest(struct lines *in)
+{
+	char *found;
+	int err;
+
+	while (in->is_cut) {
+		found = in->start < in->end ? memchr(in->buf + in->start, in->delimiter,
+						     in->end - in->start) : NULL;
+		in->start = found ? (size_t)(found + 1 - in->buf) : in->end;
+		in->is_cut = !found && !in->at_end;
+		err = in->is_cut ? fill(in) : 0;
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+void lines_cut(struct lines *in, char **ret_item, size_t *ret_len)
+{
+	char *item = in->buf + in->start;
+	size_t len = in->max;
+
+	/* What follows is the rest of a character. */
+	for (unsigned i = 0; i < 3 && len && ((unsigned char)item[len] & 0xc0) == 0x80; i++)
+		len--;
+	*ret_item = item;
+	*ret_len = len;
+	in->start += in->max;
+	in->scanned = 0;
+	in->is_cut = true;
+}
+
 int lines_next(struct lines *in, char **ret_item, size_t *ret_len)
 {
 	char *from, *found;
-	int err;
+	int err = pass_rest(in);
 
+	if (err < 0)
+		return err;
 	for (;;) {
 		from = in->buf + in->start;
 		found = in->start + in->scanned < in->end ?

@@ -15,6 +15,7 @@ struct lines {
 	size_t room, start, end;	/* what was read and not taken */
 	size_t scanned;		/* of it, without a delimiter */
 	bool at_end;
+	bool is_cut;		/* the rest of an item is to be passed by */
 };
 
 /*
@@ -23,6 +24,12 @@ struct lines {
  * error of read(2).
  */
 int lines_next(struct lines *lines, char **ret_item, size_t *ret_len);
+
+/*
+ * After lines_next() returned -EMSGSIZE: take the first max bytes of that item, or up to three fewer
+ * so that no UTF-8 character is cut in two. The next call passes the rest by, however long it is.
+ */
+void lines_cut(struct lines *lines, char **ret_item, size_t *ret_len);
 
 void lines_deinit(struct lines *lines);
 

@@ -123,6 +123,41 @@ one_line() {
 	one_line "aioevt: standard input, item 2: over the 16777216 bytes that the bus takes *"
 }
 
+@test "emit --lines --on-long: a line that the bus does not take is skipped or cut, and told" {
+	local how said
+
+	run_aioevt create --max-payload 4096
+	for how in skip cut; do
+		{
+			printf 'a\n'
+			head -c 4089 /dev/zero | tr '\0' x
+			printf '\xc3\xa4rest\nb\n'
+			head -c 1000000 /dev/zero | tr '\0' y
+			printf '\nc\n'
+			head -c 5000 /dev/zero | tr '\0' z
+		} >"$BATS_TEST_TMPDIR/lines"
+		said=${how/skip/skipped}
+		run_aioevt emit "$how" --lines --on-long "$how" <"$BATS_TEST_TMPDIR/lines"
+		expect "stdout" "$output" ""
+		expect "stderr" "$errors" "$(printf "aioevt: standard input, line %d: over the 4096 \
+bytes that the bus takes (max_payload); %s\n" 2 "$said" 4 "$said" 6 "$said")"
+	done
+	run_aioevt wait skip --after 0 --count 3 --timeout 0
+	expect "skip" "$output" $'a\nb\nc'
+	# a character that would be cut in two is left out
+	run_aioevt wait cut --after 0 --count 6 --timeout 0
+	expect "cut" "$(awk '{ print substr($0, 1, 1) length($0) }' <<<"$output" | paste -sd ' ')" \
+		"a1 x4089 b1 y4090 c1 z4090"
+	printf '%05000d\0a\0' 7 | run_aioevt emit nul --null --on-long skip
+	one_line "aioevt: standard input, item 1: over *; skipped"
+	run_usage emit e --lines --on-long drop
+	expect "stderr" "$errors" 'aioevt: --on-long "drop": not fail, skip or cut'
+	run_usage emit e --on-long cut
+	# what is beside the line is too large already
+	run_aioevt 1 emit e --lines "$(printf %05000d 7)" <<<x
+	one_line "aioevt: the data beside standard input takes 50?? bytes, over the 4096 bytes *"
+}
+
 @test "emit --lines: standard input that cannot be read" {
 	run_aioevt 1 emit e --lines </
 	one_line "aioevt: standard input, line 1: Is a directory"

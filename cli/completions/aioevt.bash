@@ -55,6 +55,7 @@ _aioevt_argument()
 	-b=* | --bus=*)	_aioevt_take < <(_aioevt_buses) ;;
 	--format=*)	_aioevt_take <<<$'plain\njson\nshell' ;;
 	--on-busy=*)	_aioevt_take <<<$'queue\ndrop\nrestart\ncoalesce' ;;
+	--on-long=*)	_aioevt_take <<<$'fail\nskip\ncut' ;;
 	*=GROUP)	_aioevt_take < <(compgen -g) ;;
 	*=FILE*)	compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$value") ;;
 	*=PID)		_aioevt_take < <(ps -eo pid= | tr -d ' ') ;;

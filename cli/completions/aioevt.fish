@@ -42,6 +42,8 @@ function __aioevt_argument
             printf '%s\n' plain json shell
         case '--on-busy=*'
             printf '%s\n' queue drop restart coalesce
+        case '--on-long=*'
+            printf '%s\n' fail skip cut
         case '*=GROUP'
             __fish_complete_groups
         case '*=FILE*'
