@@ -28,7 +28,7 @@ static const struct command {
 	{ "gc", gc_main, "remove the buses that nobody uses" },
 	{ "doctor", doctor_main, "say whether the bus is healthy" },
 	{ "bench", bench_main, "measure this machine in ten seconds" },
-	{ "help", help_main, "show the manual page of a command" },
+	{ "help", help_main, "show the page of a command; help cookbook: everyday jobs" },
 };
 #define N_COMMANDS	(sizeof(commands) / sizeof(*commands))
 

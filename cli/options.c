@@ -14,7 +14,8 @@ static const struct argp_option bus_options[] = {
 	  "The bus (default: $AIOEVT_BUS, or \"default\")", 10 },
 	{ "group", 'g', "GROUP", 0,
 	  "Share a new bus with GROUP; accept a shared one", 10 },
-	{ "help", '?', NULL, 0, "Print this help, or the version", 20 },
+	{ "help", 'h', NULL, 0, "Print this help, or the version", 20 },
+	{ NULL, '?', NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 20 },
 	{ "version", 'V', NULL, OPTION_ALIAS, NULL, 20 },	/* but for the line of the help */
 	{ 0 }
 };
@@ -76,6 +77,11 @@ static error_t parse_bus_option(int key, char *arg, struct argp_state *state)
 	struct bus_options *options = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->err_stream = NULL;	/* argp's hint names --usage, which is none */
+		return 0;
+	case ARGP_KEY_ERROR:
+		complain_usage("see %s --help", options->program);
 	case 'b':
 		options->bus = arg;
 		return 0;
@@ -84,7 +90,7 @@ static error_t parse_bus_option(int key, char *arg, struct argp_state *state)
 		options->group_text = arg;
 		options->has_group = true;
 		return 0;
-	case '?':
+	case 'h':
 		help(options, state);
 		return 0;
 	case 'V':

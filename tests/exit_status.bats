@@ -4,11 +4,14 @@
 # bats file_tags=cli
 load helpers
 
-# The errors of getopt come with a second line from argp.
+# The errors of getopt come with a second line, which names what there is.
 run_option_error() {
+	local hint="see aioevt $1 --help"
+
+	[[ $1 != -* ]] || hint="see aioevt --help"
 	run_aioevt 64 "$@"
 	expect "stdout" "$output" ""
-	expect_match "stderr" "$errors" "aioevt: *"
+	expect_match "stderr" "$errors" $'aioevt: *\naioevt: '"$hint"
 }
 
 @test "0: help and version, on standard output, on a screen of 24 lines" {
@@ -37,6 +40,11 @@ run_option_error() {
 		expect_match "stdout" "$output" "Usage: aioevt${i:+ $i} *"
 	done
 	run_usage help nonsense
+	expect_match "stderr" "$errors" '*"nonsense" is no command, nor cookbook, shm or python*'
+	for i in cookbook shm python; do
+		MANPATH=/nowhere run_aioevt 1 help "$i"
+		expect_match "stderr" "$errors" "aioevt: the manual page aioevt-$i(7) is not installed*"
+	done
 	run_usage help emit wait
 }
 
@@ -49,6 +57,8 @@ run_option_error() {
 	chmod +x "$bin/man"
 	PATH=$bin:$PATH run_aioevt 3 help wait
 	expect "stdout" "$output" "man 1 aioevt-wait"
+	PATH=$bin:$PATH run_aioevt 3 help cookbook
+	expect "stdout" "$output" "man 7 aioevt-cookbook"
 	PATH=$bin:$PATH run_aioevt 3 help
 	expect "stdout" "$output" "man 1 aioevt"
 	# its parent ignores SIGCHLD
