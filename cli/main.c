@@ -2,6 +2,7 @@
 /* aioevt: the subcommands and what comes before them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,27 @@ static void hold_streams(void)
 			open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 }
 
+static void exit_as_killed(int number)
+{
+	_exit(128 + number);
+}
+
+/*
+ * Let signals end this process also as process 1 of a container: there the kernel ignores a signal
+ * that has no handler. COMMANDs that are run get the default action again, by execve(2).
+ */
+static void handle_as_init(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct sigaction now, action = { .sa_handler = exit_as_killed };
+
+	if (getpid() != 1)
+		return;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+			sigaction(signals[i], &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	static char name[] = "aioevt";
@@ -154,6 +176,7 @@ int main(int argc, char **argv)
 	if (argc > 0)
 		argv[0] = name;
 	hold_streams();
+	handle_as_init();
 	argp_err_exit_status = STATUS_USAGE;
 	aioevt_shm_guard_sigbus();	/* a truncated bus is an error like others */
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &invocation);

@@ -156,7 +156,7 @@ static void list_signals(sigset_t *set)
 			sigaddset(set, signals[i]);
 }
 
-/* Do what it does by default, and return only if it is continued after. */
+/* Do what it does by default, and return only if it stopped this process, which goes on now. */
 static void suffer(int number)
 {
 	sigset_t set;
@@ -167,6 +167,8 @@ static void suffer(int number)
 	signal(number, SIG_DFL);
 	raise(number);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	if (number != SIGTSTP)
+		_exit(128 + number);	/* process 1, which has no default actions */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	enter();
 }

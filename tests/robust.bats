@@ -76,6 +76,61 @@ closed() {
 	done
 }
 
+# process_1: the pid, seen from here, of what runs in the namespace of $BACKGROUND
+process_1() {
+	local children
+
+	read -r children <"/proc/$BACKGROUND/task/$BACKGROUND/children"
+	echo "${children% }"
+}
+
+# It has a handler for SIGTERM: before, the signal would be ignored.
+has_process_1() {
+	local caught
+
+	caught=$(sed -n 's/^SigCgt:[^0-9a-f]*/0x/p' "/proc/$(process_1)/status") &&
+		((caught & 1 << 14))
+}
+
+# as_process_1 SIGNAL:STATUS READY ARGS: that ends it when it runs as process 1, once READY is done
+as_process_1() {
+	local sig=$1 ready=$2
+
+	shift 2
+	env --default-signal unshare -pf --kill-child "$AIOEVT" "$@" >"$OUT.bg" 2>"$ERR.bg" \
+		<"$BATS_TEST_TMPDIR/pipe" 3>&- &
+	BACKGROUND=$!
+	until_true has_process_1
+	$ready
+	kill -s "${sig%:*}" "$(process_1)"
+	end_aioevt "${sig#*:}"
+	expect "$*: stderr" "$errors" ""
+}
+
+@test "process 1 of a container ends by signals" {
+	local sig
+
+	unshare -pf --kill-child true 2>/dev/null || skip "no PID namespace to be had"
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	exec 7<>"$BATS_TEST_TMPDIR/pipe"
+	run_aioevt create e
+	for sig in TERM:143 INT:130; do
+		as_process_1 "$sig" "until_listening e" wait e --timeout 20
+		as_process_1 "$sig" "until_listening e" wait e --follow -- sleep 20
+		as_process_1 "$sig" "until_listening e" watch --timeout 20
+		as_process_1 "$sig" "until_listening e" on e -- true
+		as_process_1 "$sig" : top --interval 20s
+		as_process_1 "$sig" : emit e --need 1 --timeout 20
+		as_process_1 "$sig" : emit e --stdin
+		as_process_1 "$sig" : emit e --lines
+		nothing_taken
+	done
+	for sig in HUP:129 QUIT:131; do
+		as_process_1 "$sig" "until_listening e" wait e --timeout 20
+	done
+	exec 7<&-
+}
+
 @test "set -e and pipelines" {
 	local script='set -eu -o pipefail
 		"$AIOEVT" emit e 1
