@@ -2,10 +2,13 @@
 #include "ear.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "listener.h"
 #include "place.h"
@@ -339,6 +342,31 @@ static int hear_once(struct ear *ear, uint64_t deadline, struct heard *heard)
 	return n < 0 ? n : 0;
 }
 
+/* Whether standard output is a pipe or a socket, and nobody will read what is written to it. */
+static bool has_no_reader(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+	struct stat st;
+
+	return poll(&out, 1, 0) > 0 && fstat(STDOUT_FILENO, &st) == 0 &&
+	       (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+/* Look at standard output whenever the engine has re-checked the bus, so that this adds no wake. */
+static int hear_for_reader(struct ear *ear, uint64_t deadline, struct heard *heard)
+{
+	int err;
+
+	while (ear->listener->recheck_at < deadline) {
+		err = hear_once(ear, ear->listener->recheck_at, heard);
+		if (err != -ETIMEDOUT)
+			return err;
+		if (has_no_reader())
+			return -EPIPE;
+	}
+	return hear_once(ear, deadline, heard);
+}
+
 void ear_handled(struct ear *ear)
 {
 	if (ear->given)
@@ -367,7 +395,8 @@ int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard)
 	if (!ear->by_hand)
 		ear_handled(ear);
 	for (;;) {
-		err = hear_once(ear, deadline, heard);
+		err = ear->for_reader ? hear_for_reader(ear, deadline, heard) :
+					hear_once(ear, deadline, heard);
 		if (err != -ESTALE)
 			return err;
 		ear_close(ear);

@@ -31,6 +31,7 @@ struct ear {
 	size_t n_given;		/* since the listener was last asked */
 	struct aioevt_shm_sub *given;	/* of the record that was handed out last */
 	uint64_t given_seq;
+	bool for_reader;	/* of stdout: without one ear_hear() waits no longer */
 	bool by_hand;		/* only ear_handled_below() says what is handled */
 	uint64_t lost;		/* events that came and went unread, until ear_close() */
 	struct aioevt_shm *bus;
@@ -61,7 +62,8 @@ void ear_close(struct ear *ear);
 /*
  * Wait for the next record until @deadline. *heard is filled in; its memory is used again by
  * the next call. Returns 0 or an error of the engine, -ETIMEDOUT among them, or -EINTR if
- * there is none and ear_wake() was called; or -ECANCELED, after a message, if the bus was
+ * there is none and ear_wake() was called; -EPIPE if there is none, and with for_reader standard
+ * output is a pipe or socket whose reader went, up to a second ago; or -ECANCELED, after a message, if the bus was
  * removed and cannot be attached to again.
  */
 int ear_hear(struct ear *ear, uint64_t deadline, struct heard *heard);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* aioevt top */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,12 +77,23 @@ static const struct argp argp = {
 
 /* ---- without a screen ----------------------------------------------------------- */
 
-static void sleep_until(uint64_t when)
+/* Returns false, at once, if the reader of standard output goes. */
+static bool sleep_until(uint64_t when)
 {
-	struct timespec at = { (time_t)(when / NS_PER_S), (long)(when % NS_PER_S) };
+	struct pollfd out = { .fd = STDOUT_FILENO };
+	struct timespec now, left;
+	uint64_t ns;
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
-		continue;
+	for (;;) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+		if (ns >= when)
+			return true;
+		left.tv_sec = (time_t)((when - ns) / NS_PER_S);
+		left.tv_nsec = (long)((when - ns) % NS_PER_S);
+		if (ppoll(&out, 1, &left, NULL) > 0)
+			return false;
+	}
 }
 
 /* Who stops reading has seen enough. */
@@ -125,7 +137,8 @@ static int run(struct top *top)
 	check_damage(top);
 	do {
 		next = top->now.when + top->interval;
-		sleep_until(next);
+		if (!sleep_until(next))
+			return STATUS_TROUBLE;
 		err = top_look(top);
 		if (err < 0)
 			return top_trouble(top, err);

@@ -240,7 +240,7 @@ static int explain(struct run *run, int result, int failure, bool is_gone)
 		return STATUS_GONE;
 	if (result == -ETIMEDOUT)
 		return STATUS_TIMEOUT;
-	if (result == -ECANCELED)
+	if (result == -ECANCELED || result == -EPIPE)
 		return STATUS_TROUBLE;
 	return bus_trouble(&run->wait->bus, run->ear.bus, NULL, result);
 }
@@ -320,6 +320,7 @@ int wait_run(const struct wait *wait)
 	run.ear.after = wait->after;
 	run.ear.from_after = wait->has_after;
 	run.ear.from_last = wait->or_last;
+	run.ear.for_reader = wait->count > 1 || wait->all;
 	run.ear.cursor = wait->cursor_file ? &run.cursor : NULL;
 
 	status = listen_and_take(&run);

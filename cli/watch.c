@@ -177,7 +177,7 @@ static int end(struct watch *watch, int err)
 	sink_flush(&watch->sink);	/* a failure to write is told; this is more */
 	if (err == -ETIMEDOUT)
 		return watch->count ? STATUS_TIMEOUT : watch->status;
-	if (err == -EINTR && sink_is_left(&watch->sink))
+	if (err == -EPIPE)
 		return sink_end();
 	if (err == -ECANCELED)
 		return STATUS_TROUBLE;
@@ -209,12 +209,12 @@ static int run(struct watch *watch)
 	watch->ear.options = &watch->bus;
 	watch->ear.names = watch->patterns;
 	watch->ear.n_names = watch->n_patterns;
+	watch->ear.for_reader = true;
 	status = ear_open(&watch->ear);
 	if (status)
 		return status;
-	sink_open(&watch->sink, &watch->ear);
+	sink_open(&watch->sink);
 	status = follow(watch);
-	sink_close(&watch->sink);
 	ear_close(&watch->ear);
 	tell_lost(watch);
 	return status;

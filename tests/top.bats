@@ -169,6 +169,18 @@ job.b 0.0 1 0 0 - -
 	expect "stderr" "$(cat "$ERR")" ""
 }
 
+@test "top ends when the reader of its output goes, in the midst of an interval" {
+	run_aioevt emit e
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	"$AIOEVT" top --interval 1h >"$BATS_TEST_TMPDIR/pipe" 2>"$ERR.bg" </dev/null 3>&- &
+	BACKGROUND=$!
+	exec 7<"$BATS_TEST_TMPDIR/pipe"
+	exec 7<&-
+	: >"$OUT.bg"
+	end_aioevt 1
+	expect "stderr" "$errors" ""
+}
+
 @test "top and an output that cannot be written to" {
 	run_aioevt emit e
 	# shellcheck disable=SC2016

@@ -179,6 +179,27 @@ is_zombie() {
 	expect "listeners" "$(jq .listeners <<<"$output")" 0
 }
 
+@test "wait for more than one record ends when the reader of its output goes" {
+	local i
+
+	for i in "--follow" "--count 2" "--all other"; do
+		mkfifo "$BATS_TEST_TMPDIR/pipe"
+		# shellcheck disable=SC2086
+		"$AIOEVT" wait e $i --timeout 60 >"$BATS_TEST_TMPDIR/pipe" 2>"$ERR.bg" </dev/null 3>&- &
+		BACKGROUND=$!
+		exec 7<"$BATS_TEST_TMPDIR/pipe"
+		until_listening e
+		run_aioevt emit e x
+		read -r -u 7 line
+		expect "line" "$line" "x"
+		exec 7<&-
+		: >"$OUT.bg"
+		end_aioevt 1
+		expect "$i: stderr" "$errors" ""
+		rm "$BATS_TEST_TMPDIR/pipe"
+	done
+}
+
 @test "wait --cursor-file: killed at any time, the file is whole" {
 	local dir=$BATS_TEST_TMPDIR/files i last=0
 
