@@ -39,6 +39,7 @@ ifeq ($(ARCH),i386)
 OUR_ARCH := -m32 -idirafter /usr/include/x86_64-linux-gnu -Wno-psabi
 else ifeq ($(ARCH),aarch64)
 CC := aarch64-linux-gnu-gcc
+OBJCOPY := aarch64-linux-gnu-objcopy
 else ifneq ($(ARCH),)
 $(error ARCH=$(ARCH) is not known here; i386 and aarch64 are)
 endif
@@ -47,6 +48,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2);)
 
 CFLAGS ?= -O2 -g
+OBJCOPY ?= objcopy
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
 OUR_CFLAGS := -std=gnu11 $(WARN) -fvisibility=hidden -ffunction-sections -fdata-sections \
 	-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DAIOEVT_VERSION='"$(VERSION)"' \
@@ -92,16 +94,29 @@ $(B)/%.o: %.c Makefile
 	$(call say,CC,$<)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) \
 		$(if $(filter shm/% lib/%,$<),-fPIC) -MMD -MP -c -o $@ $<
 
-$(B)/libaioevt-shm.a: $(shm_obj) $(lib_obj)
+# For what is linked here, and may look inside.
+$(B)/inner.a: $(shm_obj) $(lib_obj)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+# For users: one object, in which all but the public symbols are local, because those of a program
+# would be taken for ours, and ours for its. Of LTO nothing may be left: objcopy does not see inside.
+one_object := -r -nostdlib -Wl,--unique $(if $(filter -flto%,$(CFLAGS)),$(if \
+	$(findstring clang,$(shell $(CC) --version)),-fuse-ld=lld,-flinker-output=nolto-rel))
+
+$(B)/libaioevt-shm.o: $(shm_obj) $(lib_obj)
+	$(call say,LD,$@)$(CC) $(OUR_ARCH) $(CFLAGS) $(one_object) -o $@ $^ && \
+		$(OBJCOPY) --localize-hidden $@
+
+$(B)/libaioevt-shm.a: $(B)/libaioevt-shm.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/$(SONAME): $(shm_obj) $(lib_obj) shm/libaioevt-shm.map
-	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -shared \
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -shared -Wl,-z,nodelete \
 		-Wl,-soname,$(SONAME) -Wl,--version-script=shm/libaioevt-shm.map \
 		$(if $(SAN),,-Wl,--no-undefined) -o $@ $(shm_obj) $(lib_obj) $(cbor)
 	@ln -sf $(SONAME) $(B)/libaioevt-shm.so
 
-$(B)/aioevt: $(cli_obj) $(B)/libaioevt-shm.a
+$(B)/aioevt: $(cli_obj) $(B)/inner.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
 
 # Tests see the inside of the library; test_api is linked with the shared one alone. The
@@ -110,7 +125,7 @@ $(B)/tests/test_api: $(B)/tests/test_api.o $(B)/$(SONAME)
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $< \
 		-L$(B) -laioevt-shm -Wl,-rpath,$(abspath $(B))
 
-$(B)/tests/test_json $(B)/tests/test_where $(B)/tests/test_emit_ack $(B)/tests/test_cursor_save: $(B)/tests/%: $(B)/tests/%.o $(cli_parts) $(B)/libaioevt-shm.a
+$(B)/tests/test_json $(B)/tests/test_where $(B)/tests/test_emit_ack $(B)/tests/test_cursor_save: $(B)/tests/%: $(B)/tests/%.o $(cli_parts) $(B)/inner.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
 
 # Foreign loops, which nothing else needs.
@@ -122,16 +137,16 @@ $(B)/tests/test_loop_libev: foreign := -lev
 $(B)/tests/test_loop_libevent: foreign := -levent
 $(B)/tests/test_loop_sd_event: foreign := -lsystemd
 
-$(filter $(B)/tests/test_freeze_%,$(tests)): $(B)/tests/%: $(B)/tests/%.o $(freeze_obj) $(B)/libaioevt-shm.a
+$(filter $(B)/tests/test_freeze_%,$(tests)): $(B)/tests/%: $(B)/tests/%.o $(freeze_obj) $(B)/inner.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcbor -lm
 
-$(B)/tests/%: $(B)/tests/%.o $(B)/libaioevt-shm.a
+$(B)/tests/%: $(B)/tests/%.o $(B)/inner.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(foreign) $(cbor) -lm
 
-$(B)/tests/bench/bench: $(bench_obj) $(B)/libaioevt-shm.a
+$(B)/tests/bench/bench: $(bench_obj) $(B)/inner.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ -luv $(cbor) -lm
 
-$(B)/tests/soak/soak: $(soak_obj) $(B)/libaioevt-shm.a
+$(B)/tests/soak/soak: $(soak_obj) $(B)/inner.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^
 
 $(B)/tests/bench/bench-true: tests/bench/true.c
@@ -166,7 +181,7 @@ fuzz_targets := attach bus json registry ring where wire
 
 $(B)/tests/fuzz/json $(B)/tests/fuzz/where: $(cli_parts)
 $(B)/tests/fuzz/bus $(B)/tests/fuzz/registry: $(B)/tests/fuzz/small-bus.o
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libaioevt-shm.a
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/inner.a
 	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -fsanitize=fuzzer \
 		$(if $(filter %/small-bus.o,$^),-Wl$(comma)--wrap=mmap64$(comma)--wrap=munmap) \
 		-o $@ $(filter %.o,$^) $(filter %.a,$^) $(cli_libs) -lm

@@ -30,11 +30,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __cplusplus
-#include <initializer_list>
-#endif
 
 #include <aioevt.h>
+
+/* Also where a program has it inside of extern "C": templates and overloads have C++ linkage. */
+#ifdef __cplusplus
+extern "C++" {
+#include <initializer_list>
+#endif
 
 /* ---- one value -------------------------------------------------------------------------- */
 
@@ -198,6 +201,7 @@ inline aioevt_value map(std::initializer_list<aioevt_member> members)
 }
 
 } /* namespace aioevt_cxx */
+} /* extern "C++" */
 
 #define AIOEVT_VALUE(x) ::aioevt_cxx::value(x)
 #define AIOEVT_KEY_(k) ::aioevt_cxx::key(k)
