@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common.h"
 #include "duration.h"
+#include "output.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -50,7 +51,13 @@ void complain_usage(const char *format, ...)
 	va_start(args, format);
 	print_line(format, args);
 	va_end(args);
-	exit(STATUS_USAGE);
+	end_program(STATUS_USAGE);
+}
+
+void end_program(int status)
+{
+	output_set_status(status);
+	exit(status);
 }
 
 void check_memory(int err)
@@ -58,7 +65,7 @@ void check_memory(int err)
 	if (err >= 0)
 		return;
 	complain("%s", strerror(-err));
-	exit(STATUS_TROUBLE);
+	end_program(STATUS_TROUBLE);
 }
 
 int finish_output(void)

@@ -37,6 +37,9 @@ void complain(const char *format, ...) __attribute__((__format__(printf, 1, 2)))
 void complain_usage(const char *format, ...)
 	__attribute__((__format__(printf, 1, 2), __noreturn__));
 
+/* End the program. Not to be called where another thread still runs. */
+void end_program(int status) __attribute__((__noreturn__));
+
 /* End the program if @err, from a function that builds values, is negative. */
 void check_memory(int err);
 

@@ -295,6 +295,9 @@ int get_main(int argc, char **argv, const struct bus_options *bus)
 		complain_usage("get needs the NAME of an event; see aioevt get --help");
 	signal(SIGPIPE, SIG_IGN);	/* a write error says more */
 
+	printed = output_begin(&get.output, false);
+	if (printed)
+		end_program(printed);
 	for (int i = 0; i < ATTEMPTS && status == -ESTALE && !get.n_printed; i++)
 		status = get_once(&get);
 	if (status == -ESTALE)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "output.h"
 
 typedef int (*command_fn)(int argc, char **argv, const struct bus_options *bus);
 
@@ -178,11 +179,12 @@ int main(int argc, char **argv)
 	hold_streams();
 	handle_as_init();
 	argp_err_exit_status = STATUS_USAGE;
+	output_expect_shell(argc, argv);
 	aioevt_shm_guard_sigbus();	/* a truncated bus is an error like others */
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &invocation);
 
 	/* The command finds its own arguments behind argv[0]. */
 	argv[invocation.index] = name;
-	return invocation.run(argc - invocation.index, argv + invocation.index,
-			      &invocation.bus);
+	end_program(invocation.run(argc - invocation.index, argv + invocation.index,
+				   &invocation.bus));
 }

@@ -29,13 +29,13 @@ static void help(const struct bus_options *options, struct argp_state *state)
 	state->name = (char *)(uintptr_t)options->program;
 	setenv("ARGP_HELP_FMT", "no-dup-args-note", false);
 	argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK);
-	exit(finish_output());
+	end_program(finish_output());
 }
 
 static void print_version(void)
 {
 	puts("aioevt " AIOEVT_VERSION);
-	exit(finish_output());
+	end_program(finish_output());
 }
 
 /* By hand, so that a statically linked program needs no name service modules. */

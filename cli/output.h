@@ -53,11 +53,29 @@ int output_object(FILE *out, const struct heard *heard, const struct data *data)
 int output_value(FILE *out, const struct aioevt_value *value, bool nul);
 
 /*
- * For any payload, eval of this does nothing but assign to variables AIOEVT_*. Text and
- * bytes are single-quoted, others are their JSON. A value with a NUL, which no shell can
- * hold, is its JSON too, and AIOEVT_NUL names its variable.
+ * For any payload, eval of this does nothing but unset variables AIOEVT_*, those of the record
+ * before among them, and assign to others. Text and bytes are single-quoted, others are
+ * their JSON. A value with a NUL, which no shell can hold, is its JSON too, and AIOEVT_NUL
+ * names its variable.
  */
 int output_shell(FILE *out, const struct heard *heard, const struct data *data);
+
+/*
+ * Note whether the command line, which may be wrong, asks for the format shell. If it does,
+ * the end of the program prints a command that gives eval the exit status. To be called first.
+ */
+void output_expect_shell(int argc, char **argv);
+
+/*
+ * Print what precedes the first record, once the options are known; only the format shell has
+ * such a thing. It makes eval fail if the program is killed before a record comes; not with
+ * @is_stream, since each record of a stream is evaluated alone. Returns 0, or STATUS_TROUBLE
+ * after a message.
+ */
+int output_begin(const struct output *output, bool is_stream);
+
+/* Set the status that eval gets, the one that the program ends with. */
+void output_set_status(int status);
 
 /*
  * Templates: text with {event}, {seq}, {time}, {time_ns}, {missed}, {args}, {kwargs}, {json}, {0}

@@ -323,7 +323,9 @@ int wait_run(const struct wait *wait)
 	run.ear.for_reader = wait->count > 1 || wait->all;
 	run.ear.cursor = wait->cursor_file ? &run.cursor : NULL;
 
-	status = listen_and_take(&run);
+	status = output_begin(&wait->output, wait->follow);
+	if (!status)
+		status = listen_and_take(&run);
 	if (run.ear.lost)
 		complain("up to %" PRIu64 " events came and went unread", run.ear.lost);
 	if (status == STATUS_DONE && run.has_alien)

@@ -90,8 +90,10 @@ refused() {
 	shows $'c|d\n' --format '{1}'
 	run_aioevt wait e --after 0 --timeout 0 --json
 	shows "$output|" --json -0
-	run_usage wait e -0 --format shell
-	run_usage wait e --format shell -0
+	run_aioevt 64 wait e -0 --format shell
+	run_aioevt 64 wait e --format shell -0
+	expect_match "stderr" "$errors" 'aioevt: --null beside --format shell: *'
+	expect "lines on stderr" "$(wc -l <"$ERR")" 1
 }
 
 @test "records that were missed are told once: by the template, or on stderr" {

@@ -108,7 +108,7 @@ key=text'
 	run_aioevt emit e --json '{"args":["a\u0000b",{"$bytes":"AP8="},"c"],
 		"kwargs":{"a-b":1,"a_b":2,"x;id":"\u0000","a_2Db":3,"":4,"ä":5}}'
 	run_aioevt wait e --after 0 --timeout 0 --format shell
-	expect "stdout" "$(sed 1,4d <<<"$output")" 'AIOEVT_NARGS=3
+	expect "stdout" "$(sed '1,/^AIOEVT_MISSED=/d' <<<"$output")" 'AIOEVT_NARGS=3
 AIOEVT_ARG_0='\''"a\u0000b"'\''
 AIOEVT_ARG_1='\''{"$bytes":"AP8="}'\''
 AIOEVT_ARG_2='\''c'\''
@@ -122,13 +122,125 @@ AIOEVT_KEYS='\''AIOEVT_KX_ AIOEVT_KX__C3_A4 AIOEVT_KX_a_2Db AIOEVT_KW_a_b AIOEVT
 AIOEVT_NUL='\''AIOEVT_ARG_0 AIOEVT_ARG_1 AIOEVT_KX_x_3Bid'\'
 }
 
+# in_shells SCRIPT STATUS OUTPUT: by bash, dash and zsh, which have $AIOEVT
+in_shells() {
+	local i status
+
+	for i in bash dash zsh; do
+		command -v "$i" >/dev/null || continue
+		status=0
+		timeout -s KILL 20 "$i" -c "$1" >"$OUT" 2>"$ERR" 3>&- || status=$?
+		cat "$ERR"
+		expect "$i, status" "$status" "$2" || return
+		expect "$i, stdout" "$(cat "$OUT")" "$3" || return
+	done
+}
+
+@test "wait --format shell: eval has the status that wait had, and the shell goes on" {
+	local i
+
+	export AIOEVT
+	run_aioevt emit e x
+	seq 1100 | run_aioevt emit --lines many
+	while read -r i; do
+		in_shells "eval \"\$(\"\$AIOEVT\" ${i%#*})\"; echo \$?" 0 "${i##*# }"
+	done <<-END
+		wait none --format shell -t 0 # 124
+		wait none --after 0 --count 2 e --format shell -t 0 # 124
+		wait none --format shell --while-alive 0 # 64
+		wait none --format shell -- sh -c "exit 7" # 7
+		wait none --format shell -- sh -c 'kill -KILL \$\$' # 137
+		wait none --format shell -- no-such-command-anywhere # 127
+		wait many --strict --after 1 --format=shell # 3
+		wait e --after 0 --for shell # 0
+		wait e 'a b' --format shell # 64
+		wait e --format shell --no-such-option # 64
+		wait --no-such-option e --format=shell # 64
+		wait --format shell # 64
+		wait e --follow --after 0 --format shell -t 0 # 124
+		wait e --cursor-file / --format shell -t 0 # 1
+		get none --format shell # 2
+		get none --format shell -n 0 # 64
+		get e --format shell # 0
+	END
+	# another format than shell after all: nothing is for eval
+	run_aioevt 124 wait none --format shell --json -t 0
+	expect "stdout" "$output" ""
+}
+
+@test "wait --format shell: a timeout ends a script under set -e" {
+	export AIOEVT
+	run_aioevt emit e ok host=db1
+	in_shells 'set -eu
+		eval "$("$AIOEVT" wait e --after 0 --format shell)"
+		echo "$AIOEVT_ARG_0 $AIOEVT_KW_host"
+		! eval "$("$AIOEVT" wait none --after 0 -t 0 --format shell)"
+		if eval "$("$AIOEVT" wait none --after 0 -t 0 --format shell)"; then echo wrong; fi
+		eval "$("$AIOEVT" wait none --after 0 -t 0 --format shell)" || echo $?
+		eval "$("$AIOEVT" wait none --after 0 -t 0 --format shell)"
+		echo wrong' 124 $'ok db1\n124'
+}
+
+@test "wait --format shell: no variable of an older record stays" {
+	export AIOEVT AIOEVT_ARG_5=stale
+	run_aioevt emit e 0 1 2 3 4 5 6 7 8 9 10 host=db1 a-b=1
+	run_aioevt emit f last
+	in_shells 'IFS=_0
+		eval "$("$AIOEVT" wait e --after 0 --format shell)"
+		echo "$AIOEVT_NARGS,$AIOEVT_ARG_10,$AIOEVT_KW_host,$AIOEVT_KX_a_2Db"
+		AIOEVT_OMITTED=AIOEVT_ARG_1
+		eval "$("$AIOEVT" wait f --after 0 --format shell)"
+		set | grep -a "^AIOEVT_" | grep -av "_BUS\|_DIR\|_TIME" | tr -d "\47"
+		eval "$("$AIOEVT" wait f -t 0 --format shell)"
+		set | grep -a "^AIOEVT_" | grep -av "_BUS\|_DIR" || :' 0 "11,10,db1,1
+AIOEVT_ARG_0=last
+AIOEVT_EVENT=f
+AIOEVT_KEYS=
+AIOEVT_MISSED=0
+AIOEVT_NARGS=1
+AIOEVT_NUL=
+AIOEVT_SEQ=1"
+	# several at once
+	run_aioevt emit e k=1
+	run_aioevt get e -n 2 --format shell
+	expect "of two" "$(bash -euc '. "$0"; echo "${AIOEVT_ARG_0-none} $AIOEVT_KW_k ${AIOEVT_KW_host-none}"' \
+		"$OUT")" "none 1 none"
+}
+
+@test "wait --format shell: nothing that the environment holds is run" {
+	export AIOEVT
+	run_aioevt emit e x
+	in_shells 'cd "$BATS_TEST_TMPDIR"
+		for i in ";touch ran" "\$(touch ran)" "a[\$(touch ran)]" "
+touch ran" "*" "-x" "08" "a b" "A  B" "99999999999" "$(printf "\\377")"; do
+			AIOEVT_KEYS=$i AIOEVT_NARGS=$i
+			eval "$("$AIOEVT" wait e --after 0 --format shell)" || echo wrong
+			AIOEVT_KEYS=$i AIOEVT_NARGS=$i
+			eval "$("$AIOEVT" wait e -t 0 --format shell)" && echo wrong
+		done
+		[ ! -e ran ]' 0 ""
+	expect "stderr" "$(cat "$ERR")" ""
+}
+
+@test "wait --format shell: eval fails when wait was killed" {
+	local i
+
+	export AIOEVT
+	run_aioevt emit e x
+	for i in TERM KILL; do
+		in_shells 'eval "$("$AIOEVT" wait e --after 0 --format shell)"
+			eval "$(timeout -s '$i' 0.2 "$AIOEVT" wait none --format shell)" && echo wrong
+			[ -z "${AIOEVT_ARG_0-}" ]' 0 ""
+	done
+}
+
 @test "wait --print-seq prints the number first" {
 	run_aioevt emit e
 	run_aioevt emit e x
 	run_aioevt wait e --after 1 --timeout 0 --print-seq
 	expect "stdout" "$output" $'2\nx'
 	run_aioevt wait e --after 1 --timeout 0 --print-seq --format shell
-	expect "stdout" "$(head -n 2 <<<"$output")" $'AIOEVT_EVENT=\'e\'\nAIOEVT_SEQ=2'
+	expect "stdout" "$(grep -A 1 ^AIOEVT_EVENT= <<<"$output")" $'AIOEVT_EVENT=\'e\'\nAIOEVT_SEQ=2'
 }
 
 @test "wait --after walks through the records" {
