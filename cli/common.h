@@ -86,6 +86,10 @@ int payload_trouble(const struct bus_options *options, const char *event, size_t
 /* The same for an error of aioevt_shm_open(). */
 int bus_open_trouble(const struct bus_options *options, int err);
 
+/* Print of which version the bus that @seen does not know is. Returns the status. */
+int bus_version_trouble(const struct bus_options *options,
+			const struct aioevt_shm_inspection *seen);
+
 /* aioevt_shm_open() with the options. */
 int bus_open(const struct bus_options *options, uint32_t flags,
 	     struct aioevt_shm **ret_bus);

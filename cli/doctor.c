@@ -201,9 +201,7 @@ static int examine(const struct doctor *doctor, const struct aioevt_shm_inspecti
 	int status;
 
 	if (!seen->is_known) {
-		complain("%s is a bus of format version %" PRIu32 ", which this program does not "
-			 "know", seen->path, seen->version);
-		return STATUS_INCOMPATIBLE;
+		return bus_version_trouble(&doctor->bus, seen);
 	}
 	if (doctor->json)
 		check_memory(doctor_print_json(seen));

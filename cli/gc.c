@@ -115,7 +115,7 @@ static int find_buses(struct gc *gc)
 
 static const char *explain(int err)
 {
-	return err == -ENOEXEC ? "of another version, or not a bus" :
+	return err == -ENOEXEC ? "not a bus, or a damaged one" :
 	       err == -EPROTO ? "damaged, see aioevt doctor" :
 	       err == -EPERM ? "its owner, mode or type is not what a bus has" :
 	       err == -EINVAL ? "not the name of a bus" : strerror(-err);

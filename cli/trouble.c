@@ -77,6 +77,40 @@ static int complain_group(const struct bus_options *options, const char *path, i
 	return STATUS_PERMISSION;
 }
 
+int bus_version_trouble(const struct bus_options *options,
+			const struct aioevt_shm_inspection *seen)
+{
+	const char *name = bus_name(options);
+
+	if (seen->version == seen->own_version)
+		complain("bus \"%s\": %s is of format version %" PRIu32 " with additions that this "
+			 "program does not know", name, seen->path, seen->version);
+	else
+		complain("bus \"%s\": %s is of format version %" PRIu32 ", this program uses version "
+			 "%" PRIu32 "; \"aioevt rm --bus %s\" removes it", name, seen->path,
+			 seen->version, seen->own_version, name);
+	return STATUS_INCOMPATIBLE;
+}
+
+/* Neither a bus of this version nor, perhaps, of another. */
+static int complain_content(const struct bus_options *options, const char *path)
+{
+	struct aioevt_shm_inspection *seen;
+	int status = STATUS_INCOMPATIBLE;
+
+	if (aioevt_shm_inspect(options->bus, options->has_group ? AIOEVT_SHM_GROUP : 0, &seen) < 0) {
+		complain("bus \"%s\": %s is damaged, laid out by another build of this version, "
+			 "or not a bus", bus_name(options), path);
+		return status;
+	}
+	if (seen->is_known)
+		complain("bus \"%s\": %s is cut off or has holes", bus_name(options), path);
+	else
+		status = bus_version_trouble(options, seen);
+	aioevt_shm_inspection_free(seen);
+	return status;
+}
+
 int bus_open_trouble(const struct bus_options *options, int err)
 {
 	const char *name = bus_name(options);
@@ -93,9 +127,7 @@ int bus_open_trouble(const struct bus_options *options, int err)
 			 name, AIOEVT_SHM_BUS_MAX);
 		return STATUS_USAGE;
 	case -ENOEXEC:
-		complain("bus \"%s\": %s is of an incompatible version or not a bus",
-			 name, path);
-		return STATUS_INCOMPATIBLE;
+		return complain_content(options, path);
 	case -EPERM:
 		complain("bus \"%s\": owner, mode or type of %s is not what a bus of "
 			 "that user has", name, path);

@@ -101,7 +101,8 @@ int aioevt_shm_config_check(const struct aioevt_shm_config *config,
  *   -EEXIST     there is one already, or something else by that name (AIOEVT_SHM_EXCLUSIVE)
  *   -EPERM      the file's owner, mode or type is not what a bus of that user has
  *   -EACCES     the file or directory may not be opened
- *   -ENOEXEC    not a bus of this version: wrong magic, flags, signature or size
+ *   -ENOEXEC    not a bus of this version: wrong magic, flags, signature or size;
+ *               aioevt_shm_inspect() tells the versions
  *   -ENOSPC     no memory for the file, or @config has rings larger than the file system;
  *               -EFBIG: RLIMIT_FSIZE is too small for it
  *   -EUSERS     every port is taken by a live participant
@@ -125,7 +126,8 @@ int aioevt_shm_path(const char *name, char *buf, size_t size);
 
 /*
  * Remove a bus: participants get -ESTALE within a second. Returns 0, -ENOENT, -EINVAL,
- * -EPERM, -EACCES. What aioevt_shm_open() refuses is not removed.
+ * -EPERM, -EACCES. What aioevt_shm_open() refuses is not removed, except that a bus of another
+ * version of the format is.
  */
 int aioevt_shm_unlink(const char *name);
 
@@ -461,7 +463,8 @@ struct aioevt_shm_finding {
 struct aioevt_shm_inspection {
 	char path[4224];
 	uint32_t version;		/* of the format */
-	int is_known;			/* 0: another version; nothing below is filled in */
+	uint32_t own_version;		/* of the format that this library makes and uses */
+	int is_known;			/* 0: another version; below, only used is filled in */
 	int is_removed;			/* the file has no name any more */
 	uint32_t n_events_max, n_listeners_max, depth, inline_size, max_payload;
 	uint64_t ring_budget, large_budget;	/* bytes */
@@ -506,7 +509,8 @@ aioevt_shm_inspection_free(struct aioevt_shm_inspection *inspection);
 /*
  * Remove the bus @name if it is healthy, nobody is attached to it, and it shows no sign of
  * use (aioevt_shm_inspection.used) for @idle_ns. One that has emissions to come
- * (aioevt_shm_emit_after()) is in use. Never makes another participant wait. Who
+ * (aioevt_shm_emit_after()) is in use. Of a bus of another version nothing is known but whether
+ * somebody is attached, and when a process last attached. Never makes another participant wait. Who
  * attaches in the few instructions between the last look and the removal gets -ESTALE
  * within a second, and what it emitted before is lost: see aioevt-gc(1). Returns 0, or 1 if
  * it was removed and somebody had come at the last moment; or -EBUSY (in use), -EAGAIN

@@ -136,16 +136,14 @@ static int check_content(int fd, const struct stat *st, struct layout *ret_layou
 {
 	struct bus_header header;
 	struct layout lo;
+	uint32_t version;
 	ssize_t n;
 	int err;
 
 	n = pread(fd, &header, sizeof(header), 0);
 	if (n < 0)
 		return -errno;
-	/* check_content:A  relaxed: a private copy */
-	if ((size_t)n < sizeof(header) ||
-	    atomic_load_explicit(&header.magic, memory_order_relaxed) != BUS_MAGIC ||
-	    header.version != BUS_VERSION || header.incompat & ~BUS_INCOMPAT)
+	if ((size_t)n < sizeof(header) || layout_version(&header, &version) <= 0)
 		return -ENOEXEC;
 	err = layout_from_header(&header, &lo);
 	if (err < 0)

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "fork.h"
 #include "guard.h"
+#include "layout-compute.h"
 #include "port.h"
 
 static void unmap(struct aioevt_shm *bus)
@@ -240,6 +241,25 @@ void bus_set_removed(int fd)
 			;
 }
 
+/* What cannot be opened as a bus: remove it if it is one of another version. */
+static int unlink_other_version(const struct bus_path *path)
+{
+	struct bus_header header;
+	uint32_t version;
+	int fd, err;
+
+	err = bus_file_open_readonly(path, 0, &fd);
+	if (err < 0)
+		return err;
+	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
+	    layout_version(&header, &version) != 0)
+		err = -ENOEXEC;
+	else if (unlink(path->path) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 static int unlink_bus(const char *name)
 {
 	struct bus_path path;
@@ -250,6 +270,8 @@ static int unlink_bus(const char *name)
 	if (err < 0)
 		return err;
 	err = bus_file_open(&path, NULL, AIOEVT_SHM_EXISTING, &fd, &lo);
+	if (err == -ENOEXEC)
+		return unlink_other_version(&path);
 	if (err < 0)
 		return err;
 	if (unlink(path.path) < 0)

@@ -35,6 +35,12 @@ static inline bool clock_has_reached(uint64_t deadline)
 	       (deadline - now < COARSE_LAG_NS && clock_ns(CLOCK_MONOTONIC) >= deadline);
 }
 
+/* A file's time in ns, 0 before 1970. */
+static inline uint64_t timespec_ns(const struct timespec *ts)
+{
+	return ts->tv_sec < 0 ? 0 : (uint64_t)ts->tv_sec * NS_PER_S + (uint64_t)ts->tv_nsec;
+}
+
 static inline void cpu_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

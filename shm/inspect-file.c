@@ -10,10 +10,10 @@
 #include <linux/magic.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "layout-compute.h"
 
 #define CHUNK		(UINT64_C(1) << 20)
-#define MAGIC_MASK	UINT64_C(0xffffffffffff)	/* "aioevt", then two digits */
 
 size_t look_read(int fd, uint64_t offset, void *buf, size_t size)
 {
@@ -59,21 +59,25 @@ uint64_t look_last_coming(int fd, const struct layout *lo)
 	return last;
 }
 
+uint64_t look_last_change(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? UINT64_MAX : timespec_ns(&st.st_mtim);
+}
+
 /* ---- the copies --------------------------------------------------------------------- */
 
 /* Is it a bus at all? Then of which version, and is that one of ours? */
 static int identify(struct look *look)
 {
-	uint64_t magic = get64(&look->header.magic);
-	uint32_t tens = (uint32_t)(magic >> 48 & 0xff) - '0';
-	uint32_t ones = (uint32_t)(magic >> 56) - '0';
+	int r = layout_version(&look->header, &look->out->version);
 
-	if ((magic & MAGIC_MASK) != (BUS_MAGIC & MAGIC_MASK) || tens > 9 || ones > 9)
-		return -ENOEXEC;
-	look->out->version = magic == BUS_MAGIC ? look->header.version : tens * 10 + ones;
-	look->out->is_known = magic == BUS_MAGIC && look->header.version == BUS_VERSION &&
-			      !(look->header.incompat & ~BUS_INCOMPAT);
-	return look->out->is_known ? layout_from_header(&look->header, &look->lo) : 0;
+	if (r < 0)
+		return r;
+	look->out->own_version = BUS_VERSION;
+	look->out->is_known = r;
+	return r ? layout_from_header(&look->header, &look->lo) : 0;
 }
 
 int look_copy(struct look *look)

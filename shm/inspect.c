@@ -109,18 +109,13 @@ static void raise_used(struct aioevt_shm_inspection *out, uint64_t time)
 		out->used = time;
 }
 
-static uint64_t to_ns(const struct timespec *ts)
-{
-	return ts->tv_sec < 0 ? 0 : (uint64_t)ts->tv_sec * NS_PER_S + (uint64_t)ts->tv_nsec;
-}
-
 /* Stores through a mapping leave no trace in the file's time, memory for a ring does. */
 static void find_last_use(struct look *look)
 {
 	struct aioevt_shm_inspection *out = look->out;
 
 	raise_used(out, out->created);
-	raise_used(out, to_ns(&look->st.st_mtim));
+	raise_used(out, timespec_ns(&look->st.st_mtim));
 	for (uint32_t p = 0; p < look->lo.n_listeners; p++)
 		raise_used(out, get64(&look_port(look, p)->since));
 	for (size_t i = 0; i < out->n_events; i++)
@@ -160,6 +155,8 @@ static int pass(struct aioevt_shm_inspection *out, int fd, struct finding_key **
 
 	clear(out);
 	err = look_copy(&look);
+	if (!err && !out->is_known)
+		raise_used(out, timespec_ns(&look.st.st_mtim));
 	if (!err && out->is_known) {
 		describe(&look);
 		if (look_at_header(&look)) {

@@ -81,6 +81,9 @@ bool look_has_anybody(int fd);
 /* When a port was taken or given back last: CLOCK_REALTIME. */
 uint64_t look_last_coming(int fd, const struct layout *lo);
 
+/* The file's time of change: CLOCK_REALTIME. */
+uint64_t look_last_change(int fd);
+
 /* Copy header and tables, if it is of a version that is known. 0, -ENOEXEC, -ENOMEM. */
 int look_copy(struct look *look);
 void look_drop(struct look *look);

@@ -21,4 +21,10 @@ void layout_from_config(const struct aioevt_shm_config *config, struct layout *r
  */
 int layout_from_header(const struct bus_header *header, struct layout *ret_layout);
 
+/*
+ * Tell the version of the bus with this private copy of a header. Returns 1 if this build knows
+ * it, 0 if not, or -ENOEXEC if the header is no bus's.
+ */
+int layout_version(const struct bus_header *header, uint32_t *ret_version);
+
 #endif

@@ -6,6 +6,8 @@
 #include "aioevt-shm.h"
 #include "layout-compute.h"
 
+#define MAGIC_MASK	UINT64_C(0xffffffffffff)	/* "aioevt", then two digits */
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the bus file is little-endian; this machine would need conversions"
 #endif
@@ -280,4 +282,18 @@ int layout_from_header(const struct bus_header *header, struct layout *ret_layou
 	memcpy(lo.hash_key, header->hash_key, sizeof(lo.hash_key));
 	*ret_layout = lo;
 	return 0;
+}
+
+int layout_version(const struct bus_header *header, uint32_t *ret_version)
+{
+	/* layout_version:A  relaxed: a private copy */
+	uint64_t magic = atomic_load_explicit(&header->magic, memory_order_relaxed);
+	uint32_t tens = (uint32_t)(magic >> 48 & 0xff) - '0';
+	uint32_t ones = (uint32_t)(magic >> 56) - '0';
+
+	if ((magic & MAGIC_MASK) != (BUS_MAGIC & MAGIC_MASK) || tens > 9 || ones > 9)
+		return -ENOEXEC;
+	*ret_version = magic == BUS_MAGIC ? header->version : tens * 10 + ones;
+	return magic == BUS_MAGIC && header->version == BUS_VERSION &&
+	       !(header->incompat & ~BUS_INCOMPAT);
 }

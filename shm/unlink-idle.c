@@ -19,6 +19,11 @@
  *
  * The last look is made of two in this order: is a port locked, and when did the last one
  * come or go? Who was there at the first, or came and went before the second, is seen.
+ *
+ * A bus of another version would stay for ever if nobody but programs of that version removed
+ * it. Its participants' locks are where they are in every version, and the file's time tells when
+ * a process last attached: the first store into a mapped page sets it. When the last one left, and
+ * whether emissions are still to come, cannot be told.
  */
 #include <errno.h>
 #include <string.h>
@@ -42,8 +47,8 @@ static bool is_same_file(int fd, const char *path)
 	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-/* Is it healthy, and unused for so long? */
-static int judge(int fd, uint64_t idle_ns, uint64_t *ret_used)
+/* Is it healthy, as far as its version is known, and unused for so long? */
+static int judge(int fd, uint64_t idle_ns, uint64_t *ret_used, bool *ret_is_known)
 {
 	struct aioevt_shm_inspection *seen;
 	uint64_t now = clock_ns(CLOCK_REALTIME);
@@ -51,9 +56,7 @@ static int judge(int fd, uint64_t idle_ns, uint64_t *ret_used)
 
 	if (err < 0)
 		return err;
-	if (!seen->is_known)
-		err = -ENOEXEC;
-	else if (look_has_anybody(fd))
+	if (look_has_anybody(fd))
 		err = -EBUSY;
 	else if (seen->n_problems)
 		err = -EPROTO;
@@ -62,8 +65,15 @@ static int judge(int fd, uint64_t idle_ns, uint64_t *ret_used)
 	else if (idle_ns && (seen->used >= now || now - seen->used < idle_ns))
 		err = -EAGAIN;
 	*ret_used = seen->used;
+	*ret_is_known = seen->is_known;
 	aioevt_shm_inspection_free(seen);
 	return err;
+}
+
+/* Did somebody come since @used? @lo is NULL if the bus is of another version. */
+static bool was_used_since(int fd, const struct layout *lo, uint64_t used)
+{
+	return lo ? look_last_coming(fd, lo) > used : look_last_change(fd) > used;
 }
 
 /* Look once more, and remove the name if it was quick. */
@@ -73,7 +83,7 @@ static int remove_unused(const struct bus_path *path, int fd, const struct layou
 	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
 		uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
-		if (look_has_anybody(fd) || look_last_coming(fd, lo) > used)
+		if (look_has_anybody(fd) || was_used_since(fd, lo, used))
 			return -EBUSY;
 		if (!is_same_file(fd, path->path))
 			return -ENOENT;
@@ -81,18 +91,35 @@ static int remove_unused(const struct bus_path *path, int fd, const struct layou
 			continue;
 		if (unlink(path->path) < 0)
 			return -errno;
-		bus_set_removed(fd);
+		if (lo)
+			bus_set_removed(fd);
 		return look_has_anybody(fd);
 	}
 	return -EBUSY;
 }
 
+/* Open the bus, which is another file perhaps than the one that was looked at, and remove it. */
+static int open_and_remove(const struct bus_path *path, int look_fd, uint32_t flags,
+			   uint64_t used)
+{
+	struct layout lo;
+	int fd, err;
+
+	err = bus_file_open(path, NULL, AIOEVT_SHM_EXISTING | (flags & AIOEVT_SHM_GROUP), &fd,
+			    &lo);
+	if (err < 0)
+		return err;
+	err = is_same_file(look_fd, path->path) ? remove_unused(path, fd, &lo, used) : -ENOENT;
+	close(fd);
+	return err;
+}
+
 static int unlink_idle(const char *name, uint64_t idle_ns, uint32_t flags)
 {
 	struct bus_path path;
-	struct layout lo;
+	bool is_known = false;
 	uint64_t used = 0;
-	int fd, look_fd, err;
+	int look_fd, err;
 
 	err = bus_path_resolve(name, &path);
 	if (err < 0)
@@ -100,15 +127,10 @@ static int unlink_idle(const char *name, uint64_t idle_ns, uint32_t flags)
 	err = bus_file_open_readonly(&path, flags, &look_fd);
 	if (err < 0)
 		return err;
-	err = judge(look_fd, idle_ns, &used);
+	err = judge(look_fd, idle_ns, &used, &is_known);
 	if (!err && !(flags & AIOEVT_SHM_DRY_RUN))
-		err = bus_file_open(&path, NULL, AIOEVT_SHM_EXISTING |
-				    (flags & AIOEVT_SHM_GROUP), &fd, &lo);
-	if (!err && !(flags & AIOEVT_SHM_DRY_RUN)) {
-		err = is_same_file(look_fd, path.path) ?
-		      remove_unused(&path, fd, &lo, used) : -ENOENT;
-		close(fd);
-	}
+		err = is_known ? open_and_remove(&path, look_fd, flags, used) :
+				 remove_unused(&path, look_fd, NULL, used);
 	close(look_fd);
 	return err;
 }

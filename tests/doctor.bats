@@ -157,8 +157,12 @@ problem header: it is marked as removed, but the file is there
 	poke 8 '\007'
 	run_aioevt 6 doctor
 	expect "stdout" "$output" ""
-	expect "stderr" "$errors" \
-		"aioevt: $BUS_FILE is a bus of format version 7, which this program does not know"
+	expect "stderr" "$errors" "aioevt: bus \"$AIOEVT_BUS\": $BUS_FILE is of format version 7, this \
+program uses version $(format_version); \"aioevt rm --bus $AIOEVT_BUS\" removes it"
+	poke 8 "\\$(printf %03o "$(format_version)")"
+	poke 12 '\001'
+	run_aioevt 6 doctor
+	expect_match "stderr" "$errors" "*version $(format_version) with additions*"
 	head -c 10000 /dev/urandom >"$BUS_FILE"
 	run_aioevt 6 doctor
 	expect_match "stderr" "$errors" "aioevt: bus \"$AIOEVT_BUS\": * not a bus"

@@ -77,17 +77,16 @@ two'
 	expect "left" "$(buses)" ""
 }
 
-@test "gc leaves alone what is damaged, of another version, or no bus of mine, with a line each" {
+@test "gc leaves alone what is damaged or no bus of mine, with a line each" {
 	local i
 
-	for i in damaged mode nobus other; do
+	for i in damaged mode nobus; do
 		run_aioevt -b "$i" emit a
 	done
 	printf '\001' | dd of="$AIOEVT_DIR/aioevt.$(id -u).damaged" bs=1 seek=128 conv=notrunc \
 		status=none
 	chmod 666 "$AIOEVT_DIR/aioevt.$(id -u).mode"
 	echo text >"$AIOEVT_DIR/aioevt.$(id -u).nobus"
-	printf '\007' | dd of="$AIOEVT_DIR/aioevt.$(id -u).other" bs=1 seek=8 conv=notrunc status=none
 	: >"$AIOEVT_DIR/aioevt.$(id -u)..hidden"
 	: >"$AIOEVT_DIR/aioevt.4711.foreign"
 	: >"$AIOEVT_DIR/something"
@@ -97,10 +96,44 @@ two'
 	expect "stderr" "$errors" 'aioevt: bus ".hidden": left alone: not the name of a bus
 aioevt: bus "damaged": left alone: damaged, see aioevt doctor
 aioevt: bus "mode": left alone: its owner, mode or type is not what a bus has
-aioevt: bus "nobus": left alone: of another version, or not a bus
-aioevt: bus "other": left alone: of another version, or not a bus'
-	expect "left" "$(find "$AIOEVT_DIR" -type f | wc -l)" 7
+aioevt: bus "nobus": left alone: not a bus, or a damaged one'
+	expect "left" "$(find "$AIOEVT_DIR" -type f | wc -l)" 6
 	rm "$AIOEVT_DIR"/*
+}
+
+# Make a bus look as if a program of another version had made it.
+set_version() {
+	printf '\007' | dd of="$BUS_FILE" bs=1 seek=8 conv=notrunc status=none
+}
+
+@test "gc removes a bus of another version by the same rules" {
+	start_aioevt wait a --timeout 30
+	until_listening a
+	set_version
+	run_aioevt gc --older-than 0
+	expect "in use" "$output$errors$(buses)" "$AIOEVT_BUS "
+	kill -KILL "$BACKGROUND"
+	end_aioevt 137
+	run_aioevt gc --older-than 1h
+	expect "used lately" "$output$errors$(buses)" "$AIOEVT_BUS "
+	touch -d '2 hours ago' "$BUS_FILE"
+	run_aioevt gc --older-than 3h
+	expect "used lately" "$output$errors$(buses)" "$AIOEVT_BUS "
+	run_aioevt gc --older-than 1h --dry-run
+	expect "dry run" "$output$errors $(buses)" "$AIOEVT_BUS $AIOEVT_BUS "
+	run_aioevt gc --older-than 1h
+	expect "output" "$output$errors" "$AIOEVT_BUS"
+	expect "left" "$(buses)" ""
+}
+
+@test "attaching sets the file's time, by which gc judges a bus of another version" {
+	run_aioevt emit a
+	touch -d '2 hours ago' "$BUS_FILE"
+	run_aioevt wait a --timeout 0 --after 0
+	set_version
+	touch -d '1 hour ago' "$AIOEVT_DIR/then"
+	[ "$BUS_FILE" -nt "$AIOEVT_DIR/then" ]
+	rm "$AIOEVT_DIR/then"
 }
 
 @test "gc --bus looks at that bus only; AIOEVT_BUS does not matter" {

@@ -147,7 +147,10 @@ static void test_wrong_header(void)
 		}
 	close(fd);
 	check_eq(try_open(NULL, 0), 0);
+	scribble(offsetof(struct bus_header, version), 4, 2);
+	check_eq(try_open(NULL, 0), -ENOEXEC);
 	check_eq(aioevt_shm_unlink(NULL), 0);
+	check_eq(access(bus_file, F_OK), -1);
 }
 
 /* Whatever is done on a bus somebody scribbles on: errors, no crash, no hang. */
