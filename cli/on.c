@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* aioevt on */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <bsd/stdlib.h>
 
@@ -14,6 +12,7 @@
 #include "on-call.h"
 #include "on-jobs.h"
 #include "on-words.h"
+#include "ready.h"
 
 #define JOBS_MAX	1024
 
@@ -31,7 +30,7 @@ static const struct argp_option options[] = {
 	{ "lossy", KEY_LOSSY, NULL, 0, "Rather miss records than hold up emitters", 1 },
 	{ "on-busy", KEY_ON_BUSY, "HOW", 0, "queue (default), drop, restart or coalesce", 1 },
 	{ "once", KEY_ONCE, NULL, 0, "End when the first COMMAND ends, with its status", 1 },
-	{ "ready-fd", KEY_READY_FD, "FD", 0, "Write a newline there once listening", 1 },
+	{ "ready-fd", KEY_READY_FD, "FD", 0, "Write a newline to FD once listening", 1 },
 	{ "reliable", KEY_RELIABLE, NULL, 0, "Miss no record (default)", 1 },
 	{ 0 }
 };
@@ -72,15 +71,6 @@ static int parse_number(const char *option, const char *text, int min, int max)
 	if (why)
 		complain_usage("%s \"%s\": %s, not from %d to %d", option, text, why, min, max);
 	return (int)number;
-}
-
-static int parse_ready_fd(const char *text)
-{
-	int fd = parse_number("--ready-fd", text, 0, INT32_MAX);
-
-	if (fcntl(fd, F_GETFD) < 0)
-		complain_usage("--ready-fd \"%s\": no such descriptor is open", text);
-	return fd;
 }
 
 static enum on_busy parse_on_busy(const char *text)
@@ -125,7 +115,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		on->on_busy = parse_on_busy(arg);
 		return 0;
 	case KEY_READY_FD:
-		on->ready_fd = parse_ready_fd(arg);
+		on->ready_fd = ready_parse(arg);
 		return 0;
 	case KEY_ONCE:
 		on->once = true;
@@ -282,16 +272,6 @@ static void run(struct on *on)
 	}
 }
 
-static void tell_ready(struct on *on)
-{
-	if (on->ready_fd < 0)
-		return;
-	if (write(on->ready_fd, "\n", 1) < 0)
-		complain("--ready-fd %d: %s", on->ready_fd, strerror(errno));
-	if (on->ready_fd > STDERR_FILENO)
-		close(on->ready_fd);	/* COMMAND does not get it */
-}
-
 static int open_all(struct on *on)
 {
 	int status;
@@ -324,7 +304,9 @@ int on_main(int argc, char **argv, const struct bus_options *bus)
 	if (status)
 		return status;
 	call_init(&on.call, on.command);
-	tell_ready(&on);
+	status = ready_tell(on.ready_fd);
+	if (status)
+		jobs_end(&on.jobs, status);
 
 	run(&on);
 	jobs_finish(&on.jobs);

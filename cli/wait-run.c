@@ -17,6 +17,7 @@
 #include "command.h"
 #include "cursor.h"
 #include "gone.h"
+#include "ready.h"
 #include "wire.h"
 
 #define SAVE_EVERY	4096u	/* records that are taken without a pause */
@@ -268,20 +269,6 @@ static int watch(struct run *run)
 	return explain(run, result, failure, is_gone);
 }
 
-static int tell_ready(const struct wait *wait)
-{
-	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
-	int status = STATUS_DONE;
-
-	if (write(wait->ready_fd, "\n", 1) != 1) {
-		complain("--ready-fd \"%d\": %s", wait->ready_fd, strerror(errno));
-		status = STATUS_TROUBLE;
-	}
-	close(wait->ready_fd);
-	signal(SIGPIPE, before);
-	return status;
-}
-
 /* ---- the whole ------------------------------------------------------------------ */
 
 static int listen_and_take(struct run *run)
@@ -300,8 +287,8 @@ static int listen_and_take(struct run *run)
 
 	if (wait->cursor_file)
 		status = cursor_save(&run->cursor);
-	if (!status && wait->ready_fd >= 0)
-		status = tell_ready(wait);
+	if (!status)
+		status = ready_tell(wait->ready_fd);
 	if (!status)
 		status = watch(run);
 	ear_close(&run->ear);

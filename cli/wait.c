@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* aioevt wait: its command line. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 
 #include <bsd/stdlib.h>
 
+#include "ready.h"
 #include "wait.h"
 
 static const char doc[] = "Wait for events and print them. Status: as aioevt-wait(1) tells.";
@@ -42,17 +42,6 @@ static uint64_t parse_number(const char *option, const char *text, int64_t least
 		complain_usage("%s \"%s\": %s, not from %" PRId64 " to %" PRId64, option, text,
 			       why, least, most);
 	return (uint64_t)number;
-}
-
-/* Not of those that the output goes to. */
-static int parse_ready_fd(const char *text)
-{
-	int fd = (int)parse_number("--ready-fd", text, 3, INT_MAX);
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || flags & O_PATH)
-		complain_usage("--ready-fd \"%s\": not open for writing", text);
-	return fd;
 }
 
 static struct where *parse_where(const char *text)
@@ -142,7 +131,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		wait->or_last = true;
 		return 0;
 	case KEY_READY_FD:
-		wait->ready_fd = parse_ready_fd(arg);
+		wait->ready_fd = ready_parse(arg);
 		return 0;
 	case KEY_STRICT:
 		wait->strict = true;

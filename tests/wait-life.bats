@@ -21,24 +21,6 @@ is_zombie() {
 	[[ $stat == *') Z '* ]]
 }
 
-@test "wait --ready-fd says when it listens, and closes" {
-	local line rest fifo=$BATS_TEST_TMPDIR/ready
-
-	mkfifo "$fifo"
-	"$AIOEVT" wait e 'f.*' --timeout 15 --ready-fd 9 9>"$fifo" >"$OUT.bg" 2>"$ERR.bg" 3>&- &
-	BACKGROUND=$!
-	exec 8<"$fifo"
-	read -r -t 15 line <&8
-	expect "line" "$line" ""
-	# Nothing more comes, and the other end is closed while it goes on.
-	! read -r -t 15 rest <&8
-	exec 8<&-
-	kill -0 "$BACKGROUND"
-	run_aioevt emit f.x heard
-	end_aioevt
-	expect "stdout" "$output" heard
-}
-
 @test "wait --ready-fd: COMMAND does not have it, and runs after it" {
 	local fifo=$BATS_TEST_TMPDIR/ready
 
@@ -48,18 +30,6 @@ is_zombie() {
 	run_aioevt 5 wait e --timeout 15 --ready-fd 9 9>"$fifo" -- \
 		sh -c 'read -r line <&8 && [ ! -e /proc/$$/fd/9 ] && exit 5'
 	exec 8>&-
-}
-
-@test "wait --ready-fd: a reader who has gone is trouble" {
-	local fifo=$BATS_TEST_TMPDIR/ready
-
-	mkfifo "$fifo"
-	exec 8<>"$fifo"
-	exec 9>"$fifo"
-	exec 8>&-
-	run_aioevt 1 wait e --ready-fd 9
-	exec 9>&-
-	expect "stderr" "$errors" 'aioevt: --ready-fd "9": Broken pipe'
 }
 
 @test "wait --while-alive ends when the process does, with status 4" {
