@@ -94,6 +94,9 @@ int bus_version_trouble(const struct bus_options *options,
 int bus_open(const struct bus_options *options, uint32_t flags,
 	     struct aioevt_shm **ret_bus);
 
+/* "bus "NAME" of OWNER", in a buffer that the next call uses again: users of one name have several. */
+const char *bus_describe(const struct bus_options *options);
+
 /* End the program with STATUS_USAGE if it is no name of an event, or no pattern. */
 void check_name(const char *name);
 void check_pattern(const char *pattern);

@@ -146,8 +146,9 @@ static void pause_ns(uint64_t ns)
 
 static int complain_need(const struct emit *emit, uint32_t n)
 {
-	complain("event \"%s\": %" PRIu32 " of %" PRIu32 " %slisteners were there; nothing was "
-		 "emitted", emit->name, n, emit->need, emit->ack ? "reliable " : "");
+	complain("event \"%s\": %" PRIu32 " of %" PRIu32 " %slisteners were there on %s; nothing "
+		 "was emitted", emit->name, n, emit->need, emit->ack ? "reliable " : "",
+		 bus_describe(&emit->bus));
 	return STATUS_TOO_FEW;
 }
 

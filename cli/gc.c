@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* aioevt gc */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "buses.h"
 #include "common.h"
 #include "duration.h"
 
@@ -33,8 +31,7 @@ struct gc {
 	struct bus_options bus;
 	uint64_t older_than;		/* ns */
 	bool dry_run;
-	char **names;			/* of buses */
-	size_t n_names;
+	struct buses buses;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -65,51 +62,6 @@ static const struct argp argp = {
 	.doc = doc,
 	.children = bus_children,
 };
-
-/* ---- which buses there are --------------------------------------------------------- */
-
-static void add_name(struct gc *gc, const char *name)
-{
-	gc->names = reallocarray(gc->names, gc->n_names + 1, sizeof(*gc->names));
-	check_memory(gc->names ? 0 : -ENOMEM);
-	gc->names[gc->n_names] = strdup(name);
-	check_memory(gc->names[gc->n_names] ? 0 : -ENOMEM);
-	gc->n_names++;
-}
-
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The files whose name is that of a bus of mine. */
-static int find_buses(struct gc *gc)
-{
-	char path[PATH_MAX], *prefix;
-	struct dirent *entry;
-	size_t len;
-	DIR *dir;
-	int err;
-
-	err = aioevt_shm_path("x", path, sizeof(path));
-	if (err < 0)
-		return bus_open_trouble(&(struct bus_options){ .bus = "x" }, err);
-	prefix = strrchr(path, '/');
-	*prefix++ = '\0';
-	len = strlen(prefix) - 1;
-	dir = opendir(*path ? path : "/");
-	if (!dir) {
-		complain("%s: %s", path, strerror(errno));
-		return errno == EACCES ? STATUS_PERMISSION : STATUS_TROUBLE;
-	}
-	while ((entry = readdir(dir)))
-		if (!strncmp(entry->d_name, prefix, len))
-			add_name(gc, entry->d_name + len);
-	closedir(dir);
-	if (gc->n_names)
-		qsort(gc->names, gc->n_names, sizeof(*gc->names), compare);
-	return STATUS_DONE;
-}
 
 /* ---- one bus ------------------------------------------------------------------------- */
 
@@ -153,9 +105,11 @@ static int collect(struct gc *gc)
 
 	if (gc->bus.bus)
 		return collect_one(gc, gc->bus.bus, true);
-	status = find_buses(gc);
-	for (i = 0; i < gc->n_names; i++) {
-		one = collect_one(gc, gc->names[i], false);
+	status = buses_find(&gc->buses);
+	for (i = 0; i < gc->buses.n; i++) {
+		if (gc->buses.v[i].uid != geteuid())
+			continue;
+		one = collect_one(gc, gc->buses.v[i].name, false);
 		if (one)
 			status = one;
 	}
@@ -172,8 +126,6 @@ int gc_main(int argc, char **argv, const struct bus_options *bus)
 
 	status = collect(&gc);
 	written = finish_output();
-	while (gc.n_names)
-		free(gc.names[--gc.n_names]);
-	free(gc.names);
+	buses_deinit(&gc.buses);
 	return status ? status : written;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "buses.h"
 #include "common.h"
 #include "duration.h"
 #include "json.h"
@@ -18,9 +19,10 @@ static const char doc[] =
 	"\v"
 	"Status: 0 done, 1 trouble, 6 7 64 as for all. See aioevt-list(1).";
 
-enum { KEY_JSON = 0x100 };
+enum { KEY_JSON = 0x100, KEY_BUSES };
 
 static const struct argp_option options[] = {
+	{ "buses", KEY_BUSES, NULL, 0, "Show the buses that there are, of all users", 1 },
 	{ "json", KEY_JSON, NULL, 0, "One JSON object per line", 1 },
 	{ 0 }
 };
@@ -28,7 +30,7 @@ static const struct argp_option options[] = {
 struct list {
 	struct bus_options bus;
 	const char *pattern;
-	bool json;
+	bool json, buses;
 	struct aioevt_shm *shm;		/* while it is looked at */
 	struct rows rows;
 	int status;			/* of damaged events */
@@ -50,8 +52,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		check_pattern(arg);
 		list->pattern = arg;
 		return 0;
+	case KEY_BUSES:
+		list->buses = true;
+		return 0;
 	case KEY_JSON:
 		list->json = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (list->buses && list->pattern)
+			complain_usage("\"%s\": a PATTERN beside --buses", list->pattern);
+		if (list->buses && (list->bus.bus || list->bus.has_group))
+			complain_usage("--%s beside --buses", list->bus.bus ? "bus" : "group");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -183,6 +194,8 @@ int list_main(int argc, char **argv, const struct bus_options *bus)
 
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &list);
 	signal(SIGPIPE, SIG_IGN);	/* a write error says more */
+	if (list.buses)
+		return list_buses(list.json);
 
 	/* What could be looked at is printed, whatever the rest is. */
 	status = collect(&list);

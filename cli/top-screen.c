@@ -88,21 +88,14 @@ static void find_size(unsigned *ret_columns, unsigned *ret_lines)
 	*ret_lines = size.ws_row;
 }
 
-static const char *name_bus(const struct top *top)
-{
-	const char *name = top->bus.bus ? top->bus.bus : getenv("AIOEVT_BUS");
-
-	return name ? name : "default";
-}
-
 static void print_summary(FILE *out, const struct top *top, unsigned columns)
 {
 	char line[512], rate[32], every[32];
 
 	top_print_number(top->sum, rate, sizeof(rate));
 	duration_print(top->interval, every, sizeof(every));
-	snprintf(line, sizeof(line), "bus %s: %zu event%s, %s records/s, every %s%s%s",
-		 name_bus(top), top->now.rows.n, top->now.rows.n == 1 ? "" : "s", rate,
+	snprintf(line, sizeof(line), "%s: %zu event%s, %s records/s, every %s%s%s",
+		 bus_describe(&top->bus), top->now.rows.n, top->now.rows.n == 1 ? "" : "s", rate,
 		 every, top->now.damaged[0] ? "; a damaged event, see aioevt doctor" : "",
 		 top->now.dev || top->now.ino ? "" : "; there is no such bus yet");
 	fprintf(out, "%.*s", (int)columns, line);

@@ -12,6 +12,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "buses.h"
 #include "common.h"
 
 static const char *bus_name(const struct bus_options *options)
@@ -21,6 +22,17 @@ static const char *bus_name(const struct bus_options *options)
 	if (options->bus)
 		return options->bus;
 	return name && *name ? name : "default";
+}
+
+const char *bus_describe(const struct bus_options *options)
+{
+	static char text[AIOEVT_SHM_BUS_MAX + 128];
+	const char *name = bus_name(options), *colon = strchr(name, ':');
+	char owner[64];
+
+	buses_print_user(colon ? (uid_t)strtoul(name, NULL, 10) : geteuid(), owner, sizeof(owner));
+	snprintf(text, sizeof(text), "bus \"%s\" of %s", colon ? colon + 1 : name, owner);
+	return text;
 }
 
 /* The directory of the bus file. */

@@ -230,6 +230,13 @@ static int take_all(struct run *run)
 	return result;
 }
 
+/* Not a mere look: that is a question, and this an answer. */
+static void complain_timeout(const struct run *run)
+{
+	if (run->wait->timeout)
+		complain("timed out on %s", bus_describe(&run->wait->bus));
+}
+
 /* Why it ended, as an exit status. */
 static int explain(struct run *run, int result, int failure, bool is_gone)
 {
@@ -239,8 +246,10 @@ static int explain(struct run *run, int result, int failure, bool is_gone)
 		return failure;
 	if (result == -EINTR && is_gone)
 		return STATUS_GONE;
-	if (result == -ETIMEDOUT)
+	if (result == -ETIMEDOUT) {
+		complain_timeout(run);
 		return STATUS_TIMEOUT;
+	}
 	if (result == -ECANCELED || result == -EPIPE)
 		return STATUS_TROUBLE;
 	return bus_trouble(&run->wait->bus, run->ear.bus, NULL, result);

@@ -175,8 +175,12 @@ static int end(struct watch *watch, int err)
 	if (err > 0)
 		return err;
 	sink_flush(&watch->sink);	/* a failure to write is told; this is more */
-	if (err == -ETIMEDOUT)
-		return watch->count ? STATUS_TIMEOUT : watch->status;
+	if (err == -ETIMEDOUT && !watch->count)
+		return watch->status;
+	if (err == -ETIMEDOUT) {
+		complain("timed out on %s", bus_describe(&watch->bus));
+		return STATUS_TIMEOUT;
+	}
 	if (err == -EPIPE)
 		return sink_end();
 	if (err == -ECANCELED)

@@ -19,7 +19,7 @@ nothing_emitted() {
 	local start
 
 	run_aioevt 5 emit e --need 1 --timeout 0
-	one_line 'aioevt: event "e": 0 of 1 listeners were there; nothing was emitted'
+	one_line 'aioevt: event "e": 0 of 1 listeners were there on '"$(this_bus); nothing was emitted"
 	start=$(date +%s%N)
 	run_aioevt 5 emit e --need 1 --timeout 200ms
 	[ $((($(date +%s%N) - start) / 1000000)) -ge 200 ]
@@ -27,7 +27,7 @@ nothing_emitted() {
 	start_aioevt wait e --timeout 15
 	until_listening e
 	run_aioevt 5 emit e --need 2 --timeout 0 x
-	one_line 'aioevt: event "e": 1 of 2 listeners were there; nothing was emitted'
+	one_line 'aioevt: event "e": 1 of 2 listeners were there on '"$(this_bus); nothing was emitted"
 	nothing_emitted e
 	run_aioevt emit e --need 1 --timeout 0 x
 	expect "stderr" "$errors" ""
@@ -117,7 +117,7 @@ nothing_emitted() {
 	start_aioevt wait f --timeout 15
 	until_listening f
 	run_aioevt 5 emit f --need 1 --ack 1 --timeout 0
-	one_line 'aioevt: event "f": 0 of 1 reliable listeners were there; nothing was emitted'
+	one_line 'aioevt: event "f": 0 of 1 reliable listeners were there on '"$(this_bus); nothing was emitted"
 	run_aioevt 5 emit f --ack 1 --print-seq x
 	expect "number" "$output" 1
 	end_aioevt

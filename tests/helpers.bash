@@ -79,6 +79,11 @@ run_usage() {
 	expect_match "stderr" "$errors" "aioevt: *"
 }
 
+# The words for $AIOEVT_BUS in messages.
+this_bus() {
+	printf 'bus "%s" of %s' "$AIOEVT_BUS" "$(id -un 2>/dev/null || echo "user $(id -u)")"
+}
+
 # start_aioevt ARGS: the same in the background, to be bounded by --timeout; end_aioevt
 # [STATUS] takes its result.
 start_aioevt() {

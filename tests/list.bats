@@ -83,3 +83,41 @@ waited 0
 	run_aioevt list -b "$AIOEVT_BUS" -g "$(id -g)"
 	expect_match "events" "$output" '*here*'
 }
+
+@test "list --buses shows all buses, of all users, and touches none" {
+	local before uid=4294967294 me
+
+	me=$(id -un)
+	run_aioevt list --buses
+	expect "output" "$output$errors" ""
+	run_aioevt emit e
+	run_aioevt emit e -b other
+	printf 'no bus, but long enough to be one' >"$AIOEVT_DIR/aioevt.$(id -u).zz"
+	chmod 600 "$AIOEVT_DIR/aioevt.$(id -u).zz"
+	: >"$AIOEVT_DIR/aioevt.$uid.theirs"
+	chmod 644 "$AIOEVT_DIR/aioevt.$uid.theirs"
+	: >"$AIOEVT_DIR/aioevt.x.y"
+	: >"$AIOEVT_DIR/aioevt.1."$'\e[31m'
+	before=$(stat -c '%n %Y %Z' "$AIOEVT_DIR"/*)
+	run_aioevt list --buses
+	expect "header" "$(head -n 1 "$OUT" | xargs)" "BUS OWNER MEMORY USABLE"
+	expect "rows" "$(tail -n +2 "$OUT" | sed 's/ [0-9]*K / /' | xargs -L 1)" "other $me yes
+$AIOEVT_BUS $me yes
+zz $me no: not a bus
+$uid:theirs user $uid no: its owner, mode or type"
+	run_aioevt list --buses --json
+	expect "objects" "$(jq -c '[.bus, .uid, .owner, .memory > 3e6, .usable, .problem, .file]' "$OUT" |
+		sed -n 2,3p)" \
+		"[\"$AIOEVT_BUS\",$(id -u),\"$me\",true,true,null,\"$BUS_FILE\"]
+[\"zz\",$(id -u),\"$me\",false,false,\"not a bus\",\"$AIOEVT_DIR/aioevt.$(id -u).zz\"]"
+	expect "untouched" "$(stat -c '%n %Y %Z' "$AIOEVT_DIR"/*)" "$before"
+	find "$AIOEVT_DIR" -type f ! -path "$BUS_FILE" -delete
+	AIOEVT_DIR=$AIOEVT_DIR/none run_aioevt 1 list --buses
+	expect "stderr" "$errors" "aioevt: $AIOEVT_DIR/none: No such file or directory"
+}
+
+@test "list --buses: usage" {
+	run_usage list --buses 'a.*'
+	run_usage list --buses -b other
+	run_usage list --buses -g 0
+}

@@ -274,7 +274,7 @@ is_restored() {
 	run_aioevt emit e.one
 	open_terminal 80 24
 	start_top
-	until_true on_screen "bus $AIOEVT_BUS: 1 event, 0.0 records/s, every 100ms*
+	until_true on_screen "$(this_bus): 1 event, 0.0 records/s, every 100ms*
 EVENT *RATE/S * RECORDS *LISTENERS *RELIABLE * LAG * PID  BAR
 e.one *0.0 *1 * 0 *0 *- *-
 q quit  s by rate  n by name"

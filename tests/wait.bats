@@ -315,12 +315,15 @@ touch ran" "*" "-x" "08" "a b" "A  B" "99999999999" "$(printf "\\377")"; do
 	expect "bytes" "$(wc -c <"$OUT")" 3000001
 }
 
-@test "wait --timeout gives up in time, silently" {
+@test "wait --timeout gives up in time, and names the bus unless it only looked" {
 	local start=$EPOCHREALTIME i
 
-	for i in 0 1ms 0.02 20ms .02s 0.0005m; do
+	run_aioevt 124 wait e --timeout 0
+	expect "output" "$output$errors" ""
+	for i in 1ms 0.02 20ms .02s 0.0005m; do
 		run_aioevt 124 wait e --timeout "$i"
-		expect "output" "$output$errors" ""
+		expect "stdout" "$output" ""
+		expect "stderr" "$errors" "aioevt: timed out on $(this_bus)"
 	done
 	[ $((${EPOCHREALTIME/./} - ${start/./})) -ge 91000 ]
 }

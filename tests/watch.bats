@@ -122,7 +122,7 @@ other 1'
 	run_aioevt watch --timeout 10ms
 	expect "output" "$output$errors" ""
 	run_aioevt 124 watch --timeout 10ms --count 1
-	expect "output" "$output$errors" ""
+	expect "output" "$output$errors" "aioevt: timed out on $(this_bus)"
 	start_watch --count 2 --timeout 20
 	run_aioevt emit e 1
 	run_aioevt emit e 2
