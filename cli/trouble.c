@@ -153,6 +153,10 @@ int bus_open_trouble(const struct bus_options *options, int err)
 	case -EPROTO:
 		complain("bus \"%s\": %s is damaged", name, path);
 		return STATUS_TROUBLE;
+	case -EBUSY:
+		complain("bus \"%s\": others created and removed %s each time that it was looked "
+			 "at", name, path);
+		return STATUS_TROUBLE;
 	case -EFBIG:
 		if (find_limit(&limit)) {
 			complain("bus \"%s\": RLIMIT_FSIZE, %" PRIu64 " bytes, is too small "
@@ -225,7 +229,9 @@ static void explain(const struct bus_options *options, struct aioevt_shm *bus, i
 		snprintf(why->text, sizeof(why->text), "%s",
 			 err == -EUSERS ? "every place is taken" :
 			 err == -EPROTO ? "the bus file is damaged or truncated" :
-			 err == -ESTALE ? "the bus was removed" : strerror(-err));
+			 err == -ESTALE ? "the bus was removed" :
+			 err == -EBUSY ? "others were faster, thousands of times in a row" :
+			 strerror(-err));
 }
 
 int bus_trouble(const struct bus_options *options, struct aioevt_shm *bus,

@@ -14,6 +14,7 @@
  *   -ECHILD    called in a child made by fork(): the child opens a manager for itself
  *   -ESHUTDOWN the manager is being closed
  *   -EPROTO    the bus file holds something no participant writes, or was truncated
+ *   -EBUSY     others changed the same thing first, thousands of times in a row; try again
  * A bus that is removed is no error here: the manager attaches to the bus that has its name
  * next, and makes it if there is none (with AIOEVT_EXISTING: -ENOENT until there is one).
  *

@@ -50,7 +50,8 @@ static const char *explain_use(int err)
 	case E2BIG:
 		return "lists and maps are nested deeper than 14";
 	case EBUSY:
-		return "in use: data that others have is not changed, a loop runs in one thread only";
+		return "in use: data that others have is not changed, a loop runs in one thread "
+		       "only; or others were faster, thousands of times in a row";
 	case ENOENT:
 		return "there is none of that name, key, place or number";
 	case ERANGE:

@@ -12,6 +12,7 @@
  *   -ECHILD  called in a child made by fork(); the child opens the bus for itself
  *   -ESTALE  the bus file was removed; close the bus and open it again
  *   -EPROTO  the bus file holds something no participant writes, or was truncated
+ *   -EBUSY   others changed the same thing first, thousands of times in a row; try again
  *
  * NULL for a pointer that may not be NULL is -EINVAL: an object, a name, an output, or what a size
  * is of. A function that returns something else than an error then returns NULL or 0; one that

@@ -226,7 +226,8 @@ int registry_retire(struct aioevt_shm *bus)
 {
 	struct event_ref ref;
 
-	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+	/* A round that fails found an idle event that somebody began to use, or removed. */
+	for (unsigned round = 0; round < MAX_LOST_LONG; round++) {
 		if (bury_all(bus))
 			return 0;
 		if (!oldest_idle(bus, &ref)) {
@@ -239,5 +240,5 @@ int registry_retire(struct aioevt_shm *bus)
 			return 0;
 		}
 	}
-	return -ENOSPC;
+	return -EBUSY;
 }

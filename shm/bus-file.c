@@ -23,12 +23,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "clock.h"
 #include "layout-compute.h"
 
 #define DEFAULT_DIR	"/dev/shm"
 #define DEFAULT_BUS	"default"
-#define MAX_TRIES	64
 
 static bool bus_name_ok(const char *name)
 {
@@ -365,7 +365,7 @@ static int open_or_create(const struct bus_path *path, const struct aioevt_shm_c
 	if (flags & AIOEVT_SHM_EXCLUSIVE)
 		return path->foreign ? -ENOENT : create(path, config, flags, ret_fd, ret_layout);
 	/* Each round that fails saw somebody create the file, or remove it. */
-	for (int i = 0; i < MAX_TRIES; i++) {
+	for (unsigned i = 0; i < MAX_LOST_LONG; i++) {
 		err = open_existing(path, flags, ret_fd, ret_layout);
 		if (err == -EAGAIN)
 			continue;

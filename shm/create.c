@@ -90,8 +90,8 @@ static void take_census(struct aioevt_shm *bus, struct census *ret_census)
 static int make_room(struct aioevt_shm *bus, uint64_t size, bool with_slot,
 		     struct census *ret_census)
 {
-	/* One idle event goes with each. */
-	for (unsigned round = 0; round < MAX_ROUNDS + bus->lo.n_events; round++) {
+	/* One idle event goes with each, and others may take the room. */
+	for (unsigned round = 0; round < MAX_LOST_LONG + bus->lo.n_events; round++) {
 		int err;
 
 		take_census(bus, ret_census);
@@ -103,7 +103,7 @@ static int make_room(struct aioevt_shm *bus, uint64_t size, bool with_slot,
 		if (err < 0)
 			return err;
 	}
-	return -ENOSPC;
+	return -EBUSY;
 }
 
 int registry_make_room(struct aioevt_shm *bus, uint64_t size)
@@ -184,7 +184,8 @@ static int make_private(struct aioevt_shm *bus, const struct name *name,
 	struct event_ref ref;
 	int err;
 
-	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+	/* As in make_room(). */
+	for (unsigned round = 0; round < MAX_LOST_LONG + bus->lo.n_events; round++) {
 		struct census c;
 
 		err = make_room(bus, size, true, &c);
@@ -204,7 +205,7 @@ static int make_private(struct aioevt_shm *bus, const struct name *name,
 		if (err < 0)
 			return err;
 	}
-	return -ENOSPC;
+	return -EBUSY;
 }
 
 /* ---- into the list ------------------------------------------------------------------ */
@@ -289,7 +290,8 @@ int registry_get(struct aioevt_shm *bus, const struct name *name, bool create_it
 	struct event_ref ref;
 
 	*ret_created = false;
-	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+	/* A round that fails saw somebody make or remove an event of that name. */
+	for (unsigned round = 0; round < MAX_LOST_LONG; round++) {
 		int r = registry_find(bus, name, &ref);
 
 		if (!r && !create_it)
@@ -307,7 +309,7 @@ int registry_get(struct aioevt_shm *bus, const struct name *name, bool create_it
 			return 0;
 		}
 	}
-	return -EPROTO;
+	return -EBUSY;
 }
 
 /* ---- for the reaper of a maker ------------------------------------------------------ */

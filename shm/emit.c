@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "body.h"
+#include "bounds.h"
 #include "bus.h"
 #include "cancel.h"
 #include "clock.h"
@@ -15,9 +16,6 @@
 #include "retune.h"
 #include "timer.h"
 
-#define MAX_FOLLOWS	10000u
-#define MAX_CLAIMS	(1u << 20)	/* lost in a row, to emitters that get through */
-#define MAX_REVOKED	100000u		/* in a row: somebody does nothing else */
 #define PREFETCH_AHEAD	16u
 
 struct emission {
@@ -41,15 +39,16 @@ static inline void prefetch_ahead(const struct ring *r, uint64_t seq, uint32_t s
 
 /*
  * Claim the next number of the event's ring. Returns 0 or -EPIPE (closed), -EAGAIN (a
- * reliable reader is in the way of number em->seq), -ECANCELED (a timer's), -EPROTO.
+ * reliable reader is in the way of number em->seq), -ECANCELED (a timer's), -EBUSY, -EPROTO.
  */
 static inline int claim(struct emission *em, struct claim *ret_claim)
 {
 	struct aioevt_shm_event *ev = em->ev;
+	struct rounds rounds = { 0 };
 	uint64_t old;
 	int err;
 
-	for (unsigned i = 0; i < MAX_CLAIMS; i++) {
+	do {
 		err = ring_next(ev->bus, ev->ring, ret_claim, &old);
 		if (err < 0)
 			return err;
@@ -63,8 +62,9 @@ static inline int claim(struct emission *em, struct claim *ret_claim)
 			prefetch_ahead(ev->ring, em->seq, em->size);
 			return 0;
 		}
-	}
-	return -EPROTO;
+		err = rounds_lose(&rounds, em->seq, old);
+	} while (!err);
+	return err;
 }
 
 /* How large was the record that stood in the slot that I claimed? */
@@ -113,7 +113,8 @@ static int emit_inline(struct emission *em)
 	struct claim c;
 	bool done;
 
-	for (unsigned i = 0; i < MAX_REVOKED; i++) {
+	/* A round that fails was revoked: by a reader that then read on, or an emitter on its lap. */
+	for (unsigned i = 0; i < MAX_LOST; i++) {
 		int err = claim(em, &c);
 
 		if (err < 0)
@@ -131,7 +132,7 @@ static int emit_inline(struct emission *em)
 		if (em->firing)
 			return -ECANCELED;
 	}
-	return -EPROTO;
+	return -EBUSY;
 }
 
 /*
@@ -172,7 +173,7 @@ static void unlink_body(struct emission *em, struct claim *c, const struct body 
 /* With the payload in @body: as emit_inline, but that the body goes into the slot. */
 static int emit_linked(struct emission *em, struct body *body)
 {
-	for (unsigned i = 0; i < MAX_REVOKED; i++) {
+	for (unsigned i = 0; i < MAX_LOST; i++) {
 		struct claim c;
 		int err = claim(em, &c);
 
@@ -187,7 +188,7 @@ static int emit_linked(struct emission *em, struct body *body)
 		if (em->firing)
 			return -ECANCELED;
 	}
-	return -EPROTO;
+	return -EBUSY;
 }
 
 /* The file system is full: make room at the cost of an idle event. */
@@ -238,7 +239,7 @@ static int emit(struct emission *em)
 	int err;
 
 	/* Each round but the last found that somebody grew or removed the event. */
-	for (unsigned i = 0; i < MAX_FOLLOWS; i++) {
+	for (unsigned i = 0; i < MAX_LOST_LONG; i++) {
 		err = em->size <= ev->bus->lo.inline_size ? emit_inline(em) : emit_large(em);
 		if (__builtin_expect(!err, 1)) {
 			listeners_ring(ev->bus, ev->map->ref.index);
@@ -249,7 +250,7 @@ static int emit(struct emission *em)
 		if (err < 0)
 			return bus_result(ev->bus, err);
 	}
-	return -EPROTO;
+	return -EBUSY;
 }
 
 static int check(struct aioevt_shm_event *ev, size_t size, struct emission *em)

@@ -5,13 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "bus.h"
 #include "listener.h"
 #include "name.h"
 #include "registry.h"
 #include "timer.h"
-
-#define MAX_ROUNDS	1000u
 
 /* Find or make the event and map it. With bus->lock. */
 static int get_map(struct aioevt_shm *bus, const struct name *name, bool create,
@@ -191,16 +190,18 @@ int aioevt_shm_event_grow(struct aioevt_shm_event *ev, uint32_t depth)
 		return -EINVAL;
 	while (pow2 < depth)
 		pow2 *= 2;
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+	err = -EPIPE;
+	/* Each round but the last found that somebody removed the event. */
+	for (unsigned i = 0; err == -EPIPE && i < MAX_LOST_LONG; i++) {
+		err = i ? event_reopen(ev, true) : 0;
+		if (err < 0)
+			break;
 		bus_lock(ev->bus);
 		err = event_map_grow(ev->map, pow2);
 		bus_unlock(ev->bus);
-		if (err != -EPIPE)
-			break;
-		err = event_reopen(ev, true);
-		if (err < 0)
-			break;
 	}
+	if (err == -EPIPE)
+		err = -EBUSY;
 	if (!err)
 		use_last_ring(ev);
 	return bus_result(ev->bus, err);

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "body.h"
+#include "bounds.h"
 #include "bus.h"
 #include "cancel.h"
 #include "clock.h"
@@ -19,7 +20,6 @@
 #include "rest.h"
 #include "retune.h"
 
-#define MAX_ROUNDS	(1u << 20)
 #define PUBLISH_EVERY	64u
 
 /* ---- to the next record ------------------------------------------------------------------ */
@@ -113,9 +113,11 @@ static bool give_up(struct aioevt_shm_sub *sub, uint64_t state)
 int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state)
 {
 	int err = sub->is_detached ? sub_reattach(sub) : sub_revive(sub);
+	struct rounds rounds = { 0 };
 
-	for (unsigned i = 0; i < MAX_ROUNDS && !err; i++) {
+	while (!err) {
 		enum ring_look look = ring_look(sub->ring, sub->pos, ret_state);
+		bool is_lost = false;
 
 		switch (look) {
 		case LOOK_VOID:
@@ -124,9 +126,11 @@ int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state)
 			break;
 		case LOOK_GONE:
 			err = jump(sub);
+			is_lost = true;
 			break;
 		case LOOK_CLOSED:
 			err = follow(sub);
+			is_lost = true;
 			break;
 		case LOOK_RECORD:
 			if (sub->pos >= sub->skip_below)
@@ -138,12 +142,15 @@ int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state)
 				return LOOK_EMPTY;
 			if (!give_up(sub, *ret_state))
 				return LOOK_BUSY;
+			is_lost = true;
 			break;
 		default:
 			return look;
 		}
+		if (is_lost && !err)
+			err = rounds_lose(&rounds, sub->pos, *ret_state);
 	}
-	return err < 0 ? err : -EPROTO;
+	return err;
 }
 
 /* ---- what is handled --------------------------------------------------------------------- */
@@ -257,22 +264,23 @@ static int copy_record(struct aioevt_shm_sub *sub, uint64_t state, unsigned char
 static int read_one(struct aioevt_shm_sub *sub, unsigned char *buf, size_t room,
 		    struct aioevt_shm_record *record)
 {
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
-		uint64_t state;
-		int r = sub_look(sub, &state);
+	struct rounds rounds = { 0 };
+	uint64_t state;
+	int r;
 
+	do {
+		r = sub_look(sub, &state);
 		if (r != LOOK_RECORD)
 			return r < 0 ? r : 0;
 		r = copy_record(sub, state, buf, room, record);
 		if (!r)
-			continue;
-		if (r > 0) {
-			sub->missed = 0;
-			sub->copied = ++sub->pos;
-		}
-		return r;
+			r = rounds_lose(&rounds, sub->pos, state);
+	} while (!r);
+	if (r > 0) {
+		sub->missed = 0;
+		sub->copied = ++sub->pos;
 	}
-	return -EPROTO;
+	return r;
 }
 
 int aioevt_shm_read(struct aioevt_shm_sub *sub, struct aioevt_shm_record *records,

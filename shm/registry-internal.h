@@ -4,11 +4,11 @@
 
 /* What registry.c, bury.c and create.c share. registry.c tells the states and the lists. */
 
+#include "bounds.h"
 #include "bus.h"
 #include "registry.h"
 
 #define MARK		UINT64_C(1)
-#define MAX_ROUNDS	(1u << 14)	/* that others may spoil, each by getting something done */
 #define MAX_BROKEN	4u		/* lists a scan may find broken before it leaves them be */
 
 /* ---- links: generation:32 | index + 1:31 | mark:1 ---------------------------------- */

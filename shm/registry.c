@@ -48,8 +48,6 @@
 #include "event-map.h"
 #include "siphash.h"
 
-#define MAX_SAME	64u		/* fruitless restarts; one or two if nobody scribbles */
-
 struct bucket *registry_bucket(struct aioevt_shm *bus, const struct name *name)
 {
 	uint64_t h = siphash_words(bus->lo.hash_key, name->words, NAME_WORDS);
@@ -218,7 +216,7 @@ static bool is_stuck(const struct walk *w, struct walk *last, unsigned *n_times)
 
 	*n_times = same ? *n_times + 1 : 0;
 	*last = *w;
-	return *n_times >= MAX_SAME;
+	return *n_times >= MAX_STILL;
 }
 
 int registry_walk(struct aioevt_shm *bus, struct bucket *bucket, const struct name *name,
@@ -227,7 +225,7 @@ int registry_walk(struct aioevt_shm *bus, struct bucket *bucket, const struct na
 	struct walk last = { 0 };
 	unsigned n_times = 0;
 
-	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+	for (unsigned round = 0; round < MAX_LOST_LONG; round++) {
 		struct walk w = { .from = &bucket->link }, at;
 		int r = 0;
 
@@ -248,9 +246,9 @@ int registry_walk(struct aioevt_shm *bus, struct bucket *bucket, const struct na
 			return r;
 		}
 		if (is_stuck(&w, &last, &n_times))
-			break;
+			return -EPROTO;
 	}
-	return -EPROTO;
+	return -EBUSY;
 }
 
 int registry_find(struct aioevt_shm *bus, const struct name *name,

@@ -57,14 +57,14 @@ bool registry_is_live(struct aioevt_shm *bus, struct event_ref ref);
 
 /*
  * Find the event @name. Unlinks dead events on the way. Returns 1 and the event, 0 if there
- * is none, or -EPROTO. Like all below it is called with bus->lock held.
+ * is none, or -EPROTO, -EBUSY. Like all below it is called with bus->lock held.
  */
 int registry_find(struct aioevt_shm *bus, const struct name *name,
 		  struct event_ref *ret_ref);
 
 /*
  * Find it or make it. Marks it as in use by my port, in either case when it returns 0, so
- * that it cannot go: drop with registry_unuse(). Returns 0, -ENOSPC, -EFBIG, -EPROTO.
+ * that it cannot go: drop with registry_unuse(). Returns 0, -ENOSPC, -EFBIG, -EPROTO, -EBUSY.
  */
 int registry_get(struct aioevt_shm *bus, const struct name *name, bool create,
 		 struct event_ref *ret_ref, bool *ret_created);

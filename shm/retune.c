@@ -11,12 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "bus.h"
 #include "listener.h"
 #include "reliable.h"
 #include "rest.h"
-
-#define MAX_FOLLOWS	1000u
 
 struct aioevt_shm_sub *sub_find(struct aioevt_shm_listener *l, const char *name)
 {
@@ -161,7 +160,7 @@ int event_frontier(struct aioevt_shm_event *ev, uint64_t *ret_seq)
 	uint64_t end, state;
 	int err = bus_check(ev->bus);
 
-	for (unsigned i = 0; !err && i < MAX_FOLLOWS; i++) {
+	for (unsigned i = 0; !err && i < MAX_LOST_LONG; i++) {
 		err = map_all(ev);
 		if (!err)
 			err = ring_frontier(event_map_last(ev->map), &end);
@@ -173,7 +172,7 @@ int event_frontier(struct aioevt_shm_event *ev, uint64_t *ret_seq)
 		if (!err)
 			err = event_follow(ev);
 	}
-	return err < 0 ? bus_result(ev->bus, err) : -EPROTO;
+	return err < 0 ? bus_result(ev->bus, err) : -EBUSY;
 }
 
 /* ---- patterns --------------------------------------------------------------------------- */

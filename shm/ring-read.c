@@ -26,10 +26,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "port.h"
-
-#define MAX_SETTLES	100u
-#define MAX_ROUNDS	(1u << 20)
 
 enum ring_look ring_look(const struct ring *r, uint64_t seq, uint64_t *ret_state)
 {
@@ -135,10 +133,11 @@ bool ring_still(const struct ring *r, uint64_t seq, uint64_t state)
 
 int ring_head(const struct ring *r, uint64_t *ret_head, uint64_t *ret_voids)
 {
+	struct rounds rounds = { 0 };
 	uint64_t seq, head, voids, now;
 	int err = ring_frontier(r, &seq);
 
-	for (unsigned i = 0; i < MAX_ROUNDS && !err; i++) {
+	while (!err) {
 		/* ring_head:A  acquire, pairs with ring_step:A */
 		head = atomic_load_explicit(&r->header->head, memory_order_acquire);
 		voids = ring_voids(r, head);
@@ -150,8 +149,9 @@ int ring_head(const struct ring *r, uint64_t *ret_head, uint64_t *ret_voids)
 			*ret_voids = voids;
 			return 0;
 		}
+		err = rounds_lose(&rounds, head, now);
 	}
-	return err < 0 ? err : -EPROTO;
+	return err;
 }
 
 /* ---- counting voids -------------------------------------------------------------- */
@@ -198,7 +198,7 @@ int ring_settle_voids(struct aioevt_shm *bus, const struct ring *r, uint64_t seq
 	int err = ring_head(r, &head, &n);
 
 	/* Again if emitters went round twice meanwhile: was_void() sees one lap back. */
-	for (unsigned i = 0; !err && i < MAX_SETTLES; i++) {
+	for (unsigned i = 0; !err && i < MAX_LOST_LONG; i++) {
 		oldest = ring_oldest(r, head_seq(head));
 		if (seq > oldest && seq - oldest > r->depth)
 			return -EPROTO;		/* head fell back: scribbled */
@@ -208,8 +208,8 @@ int ring_settle_voids(struct aioevt_shm *bus, const struct ring *r, uint64_t seq
 		}
 		*ret_voids = n;
 		err = ring_head(r, &head, &n);
-		if (ring_oldest(r, head_seq(head)) < oldest + r->depth)
-			break;
+		if (err || ring_oldest(r, head_seq(head)) < oldest + r->depth)
+			return err;
 	}
-	return err;
+	return err < 0 ? err : -EBUSY;
 }

@@ -54,10 +54,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "port.h"
-
-/* More rounds than any contention explains: somebody scribbles on the ring. */
-#define MAX_ROUNDS	(1u << 20)
 
 static uint64_t header_size(const struct layout *lo, uint32_t depth)
 {
@@ -202,10 +200,12 @@ int ring_next(struct aioevt_shm *bus, const struct ring *r, struct claim *ret_cl
 	      uint64_t *ret_old)
 {
 	uint64_t head, seq, lap, old;
+	struct rounds rounds = { 0 };
 	struct slot *slot;
 	uint32_t pins = 0;
+	int err = 0;
 
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+	while (!err) {
 		/* ring_next:A  seq_cst, pairs with ring_step:A, ring_frontier:A */
 		head = atomic_load_explicit(&r->header->head, memory_order_seq_cst);
 		seq = head_seq(head);
@@ -224,12 +224,14 @@ int ring_next(struct aioevt_shm *bus, const struct ring *r, struct claim *ret_cl
 			if (slot_phase(old) == SLOT_CLOSED)
 				return -EPIPE;
 			ring_step(r, head, old);
+			err = rounds_lose(&rounds, head, old);
 		} else if (old && slot_lap(old) != lap - 1) {
 			/* A newer lap means that head has moved; what has not is broken.
 			 * ring_next:D  seq_cst, as A */
 			if (head == atomic_load_explicit(&r->header->head,
 							 memory_order_seq_cst))
 				return -EPROTO;
+			err = rounds_lose(&rounds, head, old);
 		} else if (slot_phase(old) == SLOT_COMMITTED ||
 			   slot_phase(old) == SLOT_VOID || !old ||
 			   ring_lap_on(bus, r, head, slot, old)) {
@@ -239,7 +241,7 @@ int ring_next(struct aioevt_shm *bus, const struct ring *r, struct claim *ret_cl
 			return -ENOBUFS;
 		}
 	}
-	return -EPROTO;
+	return err;
 }
 
 static bool is_record(uint64_t state)
@@ -341,26 +343,31 @@ static bool close_at(const struct ring *r, const struct claim *claim, uint64_t o
 
 int ring_close(struct aioevt_shm *bus, const struct ring *r, uint64_t *ret_end)
 {
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
-		struct claim claim;
-		uint64_t old;
-		int err = ring_next(bus, r, &claim, &old);
+	struct rounds rounds = { 0 };
+	struct claim claim;
+	uint64_t old;
+	int err;
 
+	do {
+		err = ring_next(bus, r, &claim, &old);
 		if (err < 0 && err != -EPIPE)
 			return err;
 		if (err == -EPIPE || close_at(r, &claim, old)) {
 			*ret_end = claim.seq;
 			return 0;
 		}
-	}
-	return -EPROTO;
+		err = rounds_lose(&rounds, claim.seq, old);
+	} while (!err);
+	return err;
 }
 
 int ring_frontier(const struct ring *r, uint64_t *ret_seq)
 {
+	struct rounds rounds = { 0 };
 	uint64_t head, seq, state;
+	int err;
 
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+	do {
 		/* ring_frontier:A  seq_cst, pairs with ring_next:A, ring_step:A */
 		head = atomic_load_explicit(&r->header->head, memory_order_seq_cst);
 		seq = head_seq(head);
@@ -378,6 +385,7 @@ int ring_frontier(const struct ring *r, uint64_t *ret_seq)
 		/* ring_frontier:C  seq_cst, as ring_next:D: what has not moved is broken */
 		else if (head == atomic_load_explicit(&r->header->head, memory_order_seq_cst))
 			return -EPROTO;
-	}
-	return -EPROTO;
+		err = rounds_lose(&rounds, head, state);
+	} while (!err);
+	return err;
 }

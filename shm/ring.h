@@ -127,7 +127,7 @@ struct claim {
 /*
  * Look for the next number. Returns 0 with *ret_seq and what its slot held in *ret_old, to
  * be passed to ring_claim(), or -EPIPE if the ring is closed, -ENOBUFS if all slots are
- * pinned by emitters that do not go on, -EPROTO.
+ * pinned by emitters that do not go on, -EPROTO, -EBUSY (see bounds.h).
  */
 int ring_next(struct aioevt_shm *bus, const struct ring *r, struct claim *ret_claim,
 	      uint64_t *ret_old);
@@ -146,7 +146,7 @@ void ring_give_back(const struct claim *claim);
 /* Do not publish it after all; whether it was revoked or not. */
 void ring_withdraw(const struct ring *r, const struct claim *claim);
 
-/* Close the ring; *ret_end is the number it ends before. Returns 0, -EPROTO. Repeatable. */
+/* Close the ring; *ret_end is the number it ends before. Returns 0, -EPROTO, -EBUSY. Repeatable. */
 int ring_close(struct aioevt_shm *bus, const struct ring *r, uint64_t *ret_end);
 
 /* The number that will be claimed next: no number at or after it was claimed before. */
@@ -194,7 +194,7 @@ bool ring_still(const struct ring *r, uint64_t seq, uint64_t state);
 
 /*
  * The head word, at least as new as all the claims that were seen, and how many of the numbers
- * below head_seq(*ret_head) - depth are no records. Returns 0, -EPROTO.
+ * below head_seq(*ret_head) - depth are no records. Returns 0, -EPROTO, -EBUSY.
  */
 int ring_head(const struct ring *r, uint64_t *ret_head, uint64_t *ret_voids);
 
@@ -207,7 +207,7 @@ uint32_t ring_count_voids(const struct ring *r, uint64_t from, uint64_t to);
 /*
  * How many numbers below @seq are no records, for good: what is being written below @seq is
  * revoked, so that it will be emitted anew at or after it. Only for @seq up to the frontier.
- * Returns 0, -EPROTO.
+ * Returns 0, -EPROTO, -EBUSY.
  */
 int ring_settle_voids(struct aioevt_shm *bus, const struct ring *r, uint64_t seq,
 		      uint64_t *ret_voids);

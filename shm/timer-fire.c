@@ -64,12 +64,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "bounds.h"
 #include "cancel.h"
 #include "clock.h"
 #include "listener.h"
 #include "port.h"
 
-#define MAX_ROUNDS	1000u
 #define BATCH		32u
 
 /* ---- the words ---------------------------------------------------------------------- */
@@ -125,7 +125,7 @@ static enum outcome decide(struct event_map *map, uint64_t state)
 	if (seq >= frontier)
 		return UNSEEN;		/* of a ring that is not mapped here */
 	ring = ring_of(map, seq);
-	for (unsigned i = 0; i < MAX_ROUNDS; i++)
+	for (unsigned i = 0; i < MAX_STILL; i++)
 		switch (ring_look(ring, seq, &slot)) {
 		case LOOK_RECORD:
 			return FIRED;
@@ -151,7 +151,7 @@ static bool settle(struct event_map *map, uint32_t index, uint64_t version)
 {
 	struct timer *t = bus_timer(map->bus, index);
 
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+	for (unsigned i = 0; i < MAX_LOST_LONG; i++) {
 		/* settle:A  seq_cst, pairs with firing_begin:A, release:A */
 		uint64_t state = atomic_load_explicit(&t->state, memory_order_seq_cst);
 		enum outcome outcome = NOT_FIRED;
@@ -192,11 +192,10 @@ int firing_settle_timer(struct aioevt_shm *bus, const struct timer_look *look)
 
 	if (err < 0)
 		return err;
-	if (!settle(ev.map, look->index, timer_version(look->state)))
-		err = -EPROTO;
+	settle(ev.map, look->index, timer_version(look->state));
 	firing_settle(ev.map);
 	event_release(&ev);
-	return err;
+	return 0;
 }
 
 uint64_t firing_limit(struct event_map *map, const struct ring *ring, uint64_t seq)
@@ -307,7 +306,7 @@ static int attempt(struct aioevt_shm_event *ev, const struct timer_look *look, c
 		settle_word(ev->map, f.word);
 	else
 		drop(ev->map->event, f.word);
-	return !err ? 1 : err == -ECANCELED ? 0 : err;
+	return !err ? 1 : err == -ECANCELED || err == -EBUSY ? 0 : err;
 }
 
 /* ---- what is due -------------------------------------------------------------------- */
@@ -410,7 +409,7 @@ static int fire_all(struct aioevt_shm_event *ev, uint64_t now, struct patience *
 	struct timer_look looks[BATCH];
 	int err = event_catch_up(ev), failed = 0;
 
-	for (unsigned round = 0; round < MAX_ROUNDS && !err; round++) {
+	for (unsigned round = 0; round < MAX_BATCHES && !err; round++) {
 		unsigned n = collect(ev->bus, ev->map->ref, now, looks);
 
 		for (unsigned i = 0; i < n && !is_final(err); i++) {

@@ -58,6 +58,7 @@
 #include <unistd.h>
 
 #include "body.h"
+#include "bounds.h"
 #include "bus-file.h"
 #include "cancel.h"
 #include "clock.h"
@@ -65,8 +66,6 @@
 #include "port.h"
 #include "region.h"
 #include "registry.h"
-
-#define MAX_ROUNDS	(1u << 14)
 
 /* ---- looking ------------------------------------------------------------------------ */
 
@@ -80,7 +79,8 @@ bool timer_look(struct aioevt_shm *bus, uint32_t index, struct timer_look *ret_l
 {
 	struct timer *t = bus_timer(bus, index);
 
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+	/* One that others change all the time is theirs to look after. */
+	for (unsigned i = 0; i < MAX_LOST_LONG; i++) {
 		struct timer_look look = { .state = load_state(t), .index = index };
 
 		if (!timer_is_pending(look.state))
@@ -473,7 +473,7 @@ static int schedule(struct aioevt_shm_event *ev, const void *data, uint32_t size
 	struct fresh fresh;
 	uint64_t now;
 
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+	for (unsigned i = 0; i < MAX_LOST_LONG; i++) {
 		struct event_map *map = ev->map;
 		int err = arm(bus, map->ref, data, size, due, &fresh);
 
@@ -489,7 +489,7 @@ static int schedule(struct aioevt_shm_event *ev, const void *data, uint32_t size
 			timer_fire(ev, now, NULL);
 		return 0;
 	}
-	return -EPROTO;
+	return -EBUSY;
 }
 
 int aioevt_shm_emit_after(struct aioevt_shm *bus, const char *name, const void *data,
@@ -522,7 +522,7 @@ static int cancel_timer(struct aioevt_shm *bus, uint32_t index, uint64_t id)
 	struct event_ref ref;
 	int err;
 
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+	for (unsigned i = 0; i < MAX_LOST_LONG; i++) {
 		if (!timer_look(bus, index, &look) || look.id != id)
 			return -ENOENT;
 		ref = ref_of(look.event);
@@ -537,7 +537,7 @@ static int cancel_timer(struct aioevt_shm *bus, uint32_t index, uint64_t id)
 			return 0;
 		}
 	}
-	return -EPROTO;
+	return -EBUSY;
 }
 
 int aioevt_shm_cancel(struct aioevt_shm *bus, uint64_t id)

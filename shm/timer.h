@@ -190,7 +190,7 @@ uint64_t firing_limit(struct event_map *map, const struct ring *ring, uint64_t s
 /* Decide the attempt that is going on at the event, if any. All its rings are mapped. */
 void firing_settle(struct event_map *map);
 
-/* The same by the timer that is FIRING. Returns 0, -ENOENT (its event went), -ENOMEM, -EPROTO. */
+/* The same by the timer that is FIRING. Returns 0: look again; -ENOENT (its event went), -ENOMEM, -EPROTO. */
 int firing_settle_timer(struct aioevt_shm *bus, const struct timer_look *look);
 
 #endif

@@ -30,6 +30,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "bus-file.h"
 #include "bus.h"
 #include "cancel.h"
@@ -37,7 +38,6 @@
 #include "inspect.h"
 
 #define FRESH_NS	UINT64_C(10000000)	/* how old the last look may be */
-#define MAX_ROUNDS	100u
 
 static bool is_same_file(int fd, const char *path)
 {
@@ -80,7 +80,7 @@ static bool was_used_since(int fd, const struct layout *lo, uint64_t used)
 static int remove_unused(const struct bus_path *path, int fd, const struct layout *lo,
 			 uint64_t used)
 {
-	for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+	for (unsigned i = 0; i < MAX_SLOW; i++) {
 		uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
 		if (look_has_anybody(fd) || was_used_since(fd, lo, used))
