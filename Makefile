@@ -92,7 +92,7 @@ all: $(B)/libaioevt-shm.a $(B)/$(SONAME) $(B)/aioevt
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) \
-		$(if $(filter shm/% lib/%,$<),-fPIC) -MMD -MP -c -o $@ $<
+		$(if $(filter lib/%,$<),-fexceptions) $(if $(filter shm/% lib/%,$<),-fPIC) -MMD -MP -c -o $@ $<
 
 # For what is linked here, and may look inside.
 $(B)/inner.a: $(shm_obj) $(lib_obj)

@@ -3,6 +3,10 @@
  * Calling. For each record its evts, those of its name and those of patterns over it, in the order
  * of their registration. While this goes on no evt is unlinked (is_dispatching), so that places
  * in the lists stay good over a callback, which may do anything.
+ *
+ * A callback may also not return: its thread is cancelled or exits, or a C++ exception leaves it
+ * and the run of the loop (lib/ is built with -fexceptions; end() in loop.c is called on the way). The
+ * record stays the next one then, and given_to tells the next run which evts have it already.
  */
 #include <errno.h>
 
@@ -21,7 +25,8 @@ struct round {
 static bool takes(const struct aioevt_loop *loop, const struct round *r,
 		  const struct aioevt_evt *evt)
 {
-	return !evt->status && evt->from_seq <= r->seq && evt->number <= loop->batch_number;
+	return !evt->status && evt->from_seq <= r->seq && evt->number <= loop->batch_number &&
+	       evt->number > loop->given_to;
 }
 
 static bool takes_by_pattern(const struct aioevt_loop *loop, const struct round *r,
@@ -127,23 +132,25 @@ static int give(struct aioevt_loop *loop, struct topic *topic,
 		.by_pattern = TAILQ_FIRST(&loop->pattern_evts),
 	};
 	struct aioevt_evt *evt;
-	bool had_gap = false;
+	bool had_gap = loop->given_to;	/* it may have been one of those */
 	int err;
 
 	r.fence = topic_fence(topic, record->seq);
 	while ((evt = next_evt(loop, &r))) {
 		err = make_data(loop, &r, record, evt);
 		if (err < 0)
-			return err;	/* nobody was called yet */
+			return err;	/* no memory: the others are called later */
 		r.has_data = true;
 		had_gap |= evt->topic->has_gap;
 		evt->topic->is_gap_told = evt->topic->has_gap;
 		if (evt->flags & AIOEVT_ONCE)
 			evt_end(evt, -ECANCELED);
+		loop->given_to = evt->number;
 		call(loop, evt, loop->data);
 	}
 	if (had_gap)
 		end_gaps(loop, topic);
+	loop->given_to = 0;
 	return 0;
 }
 
@@ -167,11 +174,9 @@ int loop_dispatch(struct aioevt_loop *loop)
 
 	begin(loop);
 	while (loop->next_record < loop->n_records && !loop->is_stopped && !err) {
-		/* First, because the thread may end in a callback. */
-		loop->next_record++;
-		err = give(loop, topic, &loop->records[loop->next_record - 1]);
-		if (err < 0)
-			loop->next_record--;	/* no memory, nobody called: it stays */
+		err = give(loop, topic, &loop->records[loop->next_record]);
+		if (!err)
+			loop->next_record++;
 	}
 	if (loop->next_record == loop->n_records) {
 		loop->batch = NULL;

@@ -110,6 +110,7 @@ struct aioevt_loop {
 	struct topic *batch;		/* whose records they are; NULL: none are left */
 	unsigned n_records, next_record;
 	uint64_t batch_number;		/* evts that were registered when they were read */
+	uint64_t given_to;		/* evts up to this number have the next record already */
 	unsigned char *buf;
 	size_t buf_size;
 	struct aioevt_data *data;
