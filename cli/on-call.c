@@ -123,30 +123,31 @@ void call_deinit(struct call *call)
 
 /* ---- words ------------------------------------------------------------------------ */
 
-static bool refuse_word(const struct heard *heard, const char *word, const char *why)
+static bool refuse_word(const struct heard *heard, const char *why, const char *word, size_t len)
 {
-	complain("event \"%s\", record %" PRIu64 ": %s %.100s; COMMAND was not run",
-		 heard->event, heard->seq, why, word);
+	complain("event \"%s\", record %" PRIu64 ": %s %.*s; COMMAND was not run", heard->event,
+		 heard->seq, why, (int)(len < 100 ? len : 100), word);
 	return false;
 }
 
 static bool make_word(struct call *call, char *word, const struct heard *heard,
 		      const struct data *data)
 {
-	char *text, *owned;
+	const char *missing;
+	char *text;
 	size_t len;
-	int err = word_expand(word, heard, data, &text, &owned);
+	int err = word_expand(word, heard, data, &text, &missing, &len);
 
 	if (err == -ENOENT)
-		return refuse_word(heard, word, "it has no");
+		return refuse_word(heard, "it has no", missing, len);
 	check_memory(err);
-	if (owned)
-		strings_add(&call->owned, owned);
-	len = strlen(text);
+	if (text)
+		strings_add(&call->owned, text);
+	len = strlen(text ? text : word);
 	/* What does not come from the record is left to the kernel to judge. */
-	if (owned && !fits(call, len))
-		return refuse_word(heard, word, "too large for a word:");
-	strings_add(&call->argv, text);
+	if (text && !fits(call, len))
+		return refuse_word(heard, "too large for a word:", word, strlen(word));
+	strings_add(&call->argv, text ? text : word);
 	call->size += cost(len);
 	return true;
 }

@@ -27,41 +27,72 @@ static bool is_key(const char *inside, size_t len)
 	return len && strchr(LETTERS, *inside) && strspn(inside, LETTERS DIGITS ".-") == len;
 }
 
-/* Is it "{...}"? Then what is inside. */
-static bool open_braces(const char *word, size_t len, const char **ret_inside,
-			size_t *ret_len)
+/* What stands next in a word. */
+struct piece {
+	size_t len;		/* bytes of the word */
+	const char *inside;	/* of a placeholder, else NULL: text that stands for itself */
+	size_t n_inside;
+	size_t n_text;		/* bytes of the text, from @skip on */
+	size_t skip;
+};
+
+static size_t count(const char *text, char c)
 {
-	if (len < 3 || word[0] != '{' || word[len - 1] != '}')
-		return false;
-	*ret_inside = word + 1;
-	*ret_len = len - 2;
-	return true;
+	size_t n = 0;
+
+	while (text[n] == c)
+		n++;
+	return n;
 }
 
-static bool find_inside(const char *word, size_t len, const char **ret_inside,
-			size_t *ret_len)
+/*
+ * Behind @n_open braces and a name stand @n_close. With two or more of both it is a text in one pair
+ * of braces too many; else the inner pair is a placeholder.
+ */
+static struct piece find_named(const char *at, size_t n_open, size_t n_name, size_t n_close)
 {
-	return open_braces(word, len, ret_inside, ret_len) &&
-	       (is_index(*ret_inside, *ret_len) || is_key(*ret_inside, *ret_len));
+	bool is_text = n_open > 1 && n_close > 1;
+
+	if (is_text)
+		return (struct piece){ .len = n_open + n_name + n_close, .skip = 1,
+				       .n_text = n_open + n_name + n_close - 2 };
+	if (n_open > 1)
+		return (struct piece){ .len = n_open - 1, .n_text = n_open - 1 };
+	return (struct piece){ .len = n_name + 2, .inside = at + 1, .n_inside = n_name };
 }
 
-bool word_is_placeholder(const char *word)
+/* The piece at @at, which is not the end of the word. @is_shell: "$" stands before it. */
+static struct piece find_piece(const char *at, bool is_shell)
 {
-	const char *inside;
-	size_t len;
+	size_t n_open = count(at, '{'), n_name, n_close;
 
-	return find_inside(word, strlen(word), &inside, &len);
+	if (!n_open) {
+		n_name = strcspn(at, "{");
+		return (struct piece){ .len = n_name, .n_text = n_name };
+	}
+	n_name = strspn(at + n_open, LETTERS DIGITS ".-");
+	n_close = count(at + n_open + n_name, '}');
+	if (!is_shell && n_close &&
+	    (is_index(at + n_open, n_name) || is_key(at + n_open, n_name)))
+		return find_named(at, n_open, n_name, n_close);
+	return (struct piece){ .len = n_open, .n_text = n_open };
 }
 
-/* Is it a placeholder in one more pair of braces, or in several? */
-static bool is_escaped(const char *word, size_t len)
+static bool is_plain(const struct piece *piece)
 {
-	const char *inside, *inmost;
-	size_t n_inside, n_inmost;
+	return !piece->inside && !piece->skip;
+}
 
-	if (!open_braces(word, len, &inside, &n_inside))
-		return false;
-	return find_inside(inside, n_inside, &inmost, &n_inmost) || is_escaped(inside, n_inside);
+bool word_has_placeholder(const char *word)
+{
+	struct piece piece;
+
+	for (const char *at = word; *at; at += piece.len) {
+		piece = find_piece(at, at > word && at[-1] == '$');
+		if (!is_plain(&piece))
+			return true;
+	}
+	return false;
 }
 
 /* ---- what they stand for ---------------------------------------------------------- */
@@ -108,42 +139,35 @@ static int print(FILE *out, const char *inside, size_t len, const struct heard *
 	return 0;
 }
 
-/* The word without its outer braces. */
-static int unescape(const char *word, size_t len, char **ret_owned)
+int word_expand(const char *word, const struct heard *heard, const struct data *data,
+		char **ret_text, const char **ret_missing, size_t *ret_len)
 {
-	*ret_owned = strndup(word + 1, len - 2);
-	return *ret_owned ? 0 : -ENOMEM;
-}
-
-int word_expand(char *word, const struct heard *heard, const struct data *data,
-		char **ret_text, char **ret_owned)
-{
-	size_t len = strlen(word), size;
-	const char *inside;
+	struct piece piece;
 	char *text = NULL;
-	FILE *memory;
-	int err;
+	size_t size;
+	FILE *out;
+	int err = 0;
 
-	*ret_text = word;
-	*ret_owned = NULL;
-	if (is_escaped(word, len)) {
-		err = unescape(word, len, ret_owned);
-		*ret_text = *ret_owned;
-		return err;
-	}
-	if (!find_inside(word, len, &inside, &len))
+	*ret_text = NULL;
+	if (!word_has_placeholder(word))
 		return 0;
-
-	memory = open_memstream(&text, &size);
-	if (!memory)
+	out = open_memstream(&text, &size);
+	if (!out)
 		return -ENOMEM;
-	err = print(memory, inside, len, heard, data);
-	if (fclose(memory) != 0)
+	for (const char *at = word; *at && !err; at += piece.len) {
+		piece = find_piece(at, at > word && at[-1] == '$');
+		fwrite(at + piece.skip, 1, piece.n_text, out);
+		if (piece.inside)
+			err = print(out, piece.inside, piece.n_inside, heard, data);
+		*ret_missing = at;
+		*ret_len = piece.len;
+	}
+	if (fclose(out) != 0)
 		err = -ENOMEM;
 	if (err < 0) {
 		free(text);
 		return err;
 	}
-	*ret_text = *ret_owned = text;
+	*ret_text = text;
 	return 0;
 }

@@ -18,7 +18,7 @@
 
 static const char doc[] =
 	"Run COMMAND for each record of the events, with the record on standard input and in "
-	"AIOEVT_ variables; words {event} {seq} {0} {KEY} are replaced."
+	"AIOEVT_ variables; {event} {seq} {0} {KEY} in its words are replaced."
 	"\v"
 	"Status: 1 trouble, 6 7 64 as for all, 126 127 or COMMAND's. See aioevt-on(1).";
 
@@ -148,7 +148,7 @@ static void check(struct on *on)
 		complain_usage("on needs the NAME of an event; see aioevt on --help");
 	if (!on->command)
 		complain_usage("on needs \"--\" and a COMMAND; see aioevt on --help");
-	if (word_is_placeholder(on->command[0]))
+	if (word_has_placeholder(on->command[0]))
 		complain_usage("COMMAND \"%s\": what is run does not come from a record",
 			       on->command[0]);
 	if (on->is_lossy && on->is_reliable)

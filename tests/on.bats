@@ -170,24 +170,28 @@ has_no_children() {
 	run_aioevt doctor
 }
 
-@test "placeholders are whole words, and never pass a shell" {
+@test "placeholders are replaced anywhere in a word, and never pass a shell" {
 	local nasty=$'-n it\'s "$(touch x)" `id` \\ ;\n*\n{1}'
 
 	RECORD=(e -- "$nasty" '' :='["l"]' key=v a.b-c=w event=mine)
 	once e -- printf '%s|' {event} {seq} {0} {1} {2} {key} {a.b-c} {missed} \
 		'x{0}' '{0}x' '{}' '{ 0 }' '{007}' '{{0}}' '{{{key}}}' '{{}}' '{1,2}' '' -- '{0'
-	expect "stdout" "$output" "e|1|$nasty||[\"l\"]|v|w|0|x{0}|{0}x|{}|{ 0 }|{007}|{0}|{{key}}|{{}}|{1,2}||--|{0|"
+	expect "stdout" "$output" "e|1|$nasty||[\"l\"]|v|w|0|x$nasty|${nasty}x|{}|{ 0 }|{007}|{0}|{{key}}|{{}}|{1,2}||--|{0|"
+	once e -- printf '%s|' '/log/{event}-{seq}.{key}' '{"k":{key}}' '{key}{seq}{{key}}' 'a{{{seq}}b' \
+		'a${key}${{0}}$' '$${0}' '{{seq}' '{seq}}' '{{{2}}}}' '{' '}' '{{key}}{{key}}'
+	expect "stdout" "$output" \
+		'/log/e-2.v|{"k":v}|v2{key}|a{{seq}b|a${key}${{0}}$|$${0}|{2|2}|{{2}}}|{|}|{key}{key}|'
 	[ ! -e x ]
 }
 
 @test "a placeholder that the record has not: COMMAND is not run, and the next is" {
-	start_on e -- echo {seq} {1} {host}
+	start_on e -- echo {seq} {1} a-{seq}-{host}
 	run_aioevt emit e a host=x
 	run_aioevt emit e a b
 	run_aioevt emit e a b host=x
 	until_true grep -q b "$OUT.bg"
 	end_on
-	expect "stdout" "$output" "3 b x"
+	expect "stdout" "$output" "3 b a-3-x"
 	expect "stderr" "$errors" 'aioevt: event "e", record 1: it has no {1}; COMMAND was not run
 aioevt: event "e", record 2: it has no {host}; COMMAND was not run'
 	start_on e --fail-fast -- echo {1}
@@ -674,6 +678,7 @@ start 2"
 	run_usage on 'a b' -- true
 	run_usage on e -- {0}
 	expect_match "stderr" "$errors" '*COMMAND "{0}"*'
+	run_usage on e -- ./do-{event}
 	run_usage on e --jobs 0 -- true
 	run_usage on e --jobs 1025 -- true
 	expect_match "stderr" "$errors" '*--jobs "1025"*from 1 to 1024'
