@@ -9,6 +9,7 @@
 
 #include "common.h"
 #include "ear.h"
+#include "executable.h"
 #include "on-call.h"
 #include "on-jobs.h"
 #include "on-words.h"
@@ -272,6 +273,17 @@ static void run(struct on *on)
 	}
 }
 
+/* A name that is wrong is told now, not at the first record. */
+static int check_command(const char *name)
+{
+	int err = executable_check(name);
+
+	if (!err)
+		return STATUS_DONE;
+	complain("cannot run \"%s\": %s", name, strerror(-err));
+	return err == -ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
+}
+
 static int open_all(struct on *on)
 {
 	int status;
@@ -300,7 +312,9 @@ int on_main(int argc, char **argv, const struct bus_options *bus)
 
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &on);
 	check(&on);
-	status = open_all(&on);
+	status = check_command(on.command[0]);
+	if (!status)
+		status = open_all(&on);
 	if (status)
 		return status;
 	call_init(&on.call, on.command);

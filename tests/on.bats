@@ -565,14 +565,46 @@ aioevt: event "e", record 4: "sh" failed with status 255'
 	expect "stderr" "$errors" 'aioevt: event "e", record 2: "sh" failed with status 6'
 }
 
-@test "COMMAND that cannot be run ends it, with 126 or 127" {
-	echo text >"$BATS_TEST_TMPDIR/file"
-	STATUS=127 once e -- no-such-command-anywhere
+@test "COMMAND that cannot be run is told before the first record, with 126 or 127" {
+	local dir=$BATS_TEST_TMPDIR
+
+	run_aioevt 127 on e -- no-such-command-anywhere
 	expect "stderr" "$errors" \
-		'aioevt: event "e", record 1: cannot run "no-such-command-anywhere": No such file or directory'
-	STATUS=127 once e -- ./no/such/path
-	STATUS=126 once e -- "$BATS_TEST_TMPDIR"
-	start_on e -- "$BATS_TEST_TMPDIR/file"
+		'aioevt: cannot run "no-such-command-anywhere": No such file or directory'
+	run_aioevt 127 on e -- ./no/such/path
+	run_aioevt 127 on e -- ''
+	run_aioevt 126 on e -- "$dir"
+	echo text >"$dir/file"
+	run_aioevt 126 on e -- "$dir/file"
+	expect "stderr" "$errors" "aioevt: cannot run \"$dir/file\": Permission denied"
+	# as execvp(3) looks for it: past what cannot be run, and in the working directory
+	mkdir "$dir/bin"
+	printf '#!/bin/sh\necho here\n' >"$dir/bin/file"
+	chmod +x "$dir/bin/file"
+	PATH=$dir:/none:$dir/bin:$PATH once e -- file
+	expect "stdout" "$output" here
+	run env PATH="$dir" "$AIOEVT" on e -- file
+	expect "status" "$status" 126
+	cd "$dir/bin"
+	PATH=/none::$PATH once e -- file
+	expect "stdout" "$output" here
+}
+
+@test "COMMAND that cannot be run any more ends it, with 126 or 127" {
+	local file=$BATS_TEST_TMPDIR/file
+
+	printf '#!/bin/sh\n' >"$file"
+	chmod +x "$file"
+	start_on e -- "$file"
+	rm "$file"
+	run_aioevt emit e
+	finish 127
+	expect "stderr" "$errors" \
+		"aioevt: event \"e\", record 1: cannot run \"$file\": No such file or directory"
+	printf '#!/no/such/interpreter\n' >"$file"
+	chmod +x "$file"
+	start_on e -- "$file"
+	chmod -x "$file"
 	run_aioevt emit e
 	finish 126
 }
