@@ -63,6 +63,9 @@ static void take_word(struct wait *wait, char *word, struct argp_state *state)
 		state->next = state->argc;
 		return;
 	}
+	if (wait->n_names && state->next != wait->next_name && !wait->stray_name)
+		wait->stray_name = word;
+	wait->next_name = state->next + 1;
 	check_pattern(word);
 	wait->names[wait->n_names++] = word;
 }
@@ -81,6 +84,10 @@ static void check(const struct wait *wait, const struct argp_state *state)
 {
 	if (state->quoted && !wait->command)
 		complain_usage("no COMMAND after \"--\"");
+	/* "wait e -t 1 sleep 9" would wait for an event "sleep". */
+	if (wait->stray_name && !state->quoted)
+		complain_usage("\"%.300s\" behind an option that follows a NAME: give all NAMEs "
+			       "together, and \"--\" before COMMAND", wait->stray_name);
 	if (wait->all && wait->any)
 		complain_usage("--any beside --all");
 	if (wait->has_after && (wait->or_last || wait->cursor_file))

@@ -12,6 +12,8 @@ struct wait {
 	struct bus_options bus;
 	char **names;
 	size_t n_names;
+	int next_name;			/* argp's index behind a NAME that follows the last one */
+	const char *stray_name;		/* the first that does not; NULL: none */
 	char **command;			/* NULL: none */
 	uint64_t timeout;		/* ns; AIOEVT_SHM_NO_DEADLINE: none */
 	uint64_t after;

@@ -276,6 +276,14 @@ run_limited() {
 	run_usage emit "x$long"
 }
 
+@test "64: a COMMAND of wait without -- before it" {
+	run_usage wait e -t 1 sleep 9
+	expect "stderr" "$errors" 'aioevt: "sleep" behind an option that follows a NAME: give all NAMEs together, and "--" before COMMAND'
+	run_usage wait e --json sleep
+	run_usage wait -t 1 e f --bus x g
+	run_aioevt 124 wait -t 0 e f --all
+}
+
 @test "64: values out of range" {
 	run_usage wait e --timeout x
 	expect_match "stderr" "$errors" '*--timeout "x"*'
