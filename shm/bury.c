@@ -68,13 +68,13 @@ static uint64_t mark_next(struct event *ev)
 int registry_take_out(struct aioevt_shm *bus, struct bucket *bucket, struct walk *w)
 {
 	struct event_ref ref = { link_index(w->link) - 1, link_generation(w->link) };
-	bool held = event_map_is_held(bus, ref);
+	struct event_map *map;
 	uint64_t end, next;
-	int err;
+	int err = event_map_hold(bus, ref, true, &map);
 
-	if (!held && !registry_use(bus, ref, true))
-		return -EAGAIN;
-	err = event_map_end(bus, ref, &end);
+	if (err < 0)
+		return err == -ENOENT ? -EAGAIN : err;
+	err = event_map_end(map, &end);
 	if (!err) {
 		raise_floor(bucket, end);
 		next = mark_next(bus_event(bus, ref.index));
@@ -86,8 +86,7 @@ int registry_take_out(struct aioevt_shm *bus, struct bucket *bucket, struct walk
 		else
 			err = -EAGAIN;
 	}
-	if (!held)
-		registry_unuse(bus, ref.index);
+	event_map_drop(map);
 	return err;
 }
 

@@ -9,7 +9,7 @@
  *   set_name:A / registry_name:A, name_is:A   release/acquire, word by word: who sees a new
  *       word sees the new state when it looks again.
  *   registry_link:A / walk:A        release/acquire: all that is stored relaxed below.
- *   registry_use:C / in_use:A       seq_cst: in use before anyone can find it.
+ *   registry_use:A / in_use:A       seq_cst: in use before anyone can find it.
  * Progress  lock-free, but for the kernel's time: who loses the race for a name takes the
  *   winner's event.
  * Crash     a maker killed before the link leaves NEW: its reaper undoes it; after it, NEW
@@ -160,24 +160,24 @@ static void clear_slot(struct aioevt_shm *bus, struct event *ev, const struct na
 	set_name(ev, name);
 }
 
-/* NEW back to FREE, generation and all: nobody ever saw it. */
-static void drop_slot(struct aioevt_shm *bus, struct event_ref ref)
+/* NEW back to FREE, generation and all: nobody ever saw it. @map may be NULL. */
+static void drop_slot(struct aioevt_shm *bus, struct event_ref ref, struct event_map *map)
 {
 	struct event *ev = bus_event(bus, ref.index);
 	uint64_t rings[MAX_RINGS];
 
-	event_map_discard(bus, ref.index);
+	if (map)
+		event_map_drop(map);
 	registry_copy_rings(ev, rings);
 	registry_free_rings(bus, rings);
-	registry_unuse(bus, ref.index);
 	/* bury:C  release, pairs with take_slot:A */
 	atomic_store_explicit(&ev->state, event_word(ref.generation - 1, 0, EVENT_FREE),
 			      memory_order_release);
 }
 
-/* A private slot, within the budget, with a region. */
+/* A private slot, within the budget, with a region; in use, and mapped. */
 static int make_private(struct aioevt_shm *bus, const struct name *name,
-			struct event_ref *ret_ref)
+			struct event_map **ret_map)
 {
 	uint64_t size = event_region_size(bus, (uint64_t)__builtin_ctz(bus->lo.depth),
 					  true);
@@ -194,12 +194,10 @@ static int make_private(struct aioevt_shm *bus, const struct name *name,
 		if (!take_slot(bus, c.free_index, &ref))
 			continue;
 		clear_slot(bus, bus_event(bus, ref.index), name);
-		err = event_region_new(bus, ref.index, ref.generation);
-		if (!err) {
-			*ret_ref = ref;
+		err = event_region_new(bus, ref, ret_map);
+		if (!err)
 			return 0;
-		}
-		drop_slot(bus, ref);
+		drop_slot(bus, ref, NULL);
 		if (err == -ENOSPC)
 			err = registry_retire(bus);
 		if (err < 0)
@@ -224,10 +222,10 @@ static uint64_t link_to(uint32_t generation, uint32_t index)
  * Put a private event in, unless the name is there. Returns 1; 0 if it is; -EAGAIN if it was
  * put in and is DEAD, so is not private any more; -EPROTO.
  */
-static int link_in(struct aioevt_shm *bus, const struct name *name, struct event_ref ref,
+static int link_in(struct aioevt_shm *bus, const struct name *name, struct event_map *map,
 		   struct event_ref *ret_found)
 {
-	struct event *ev = bus_event(bus, ref.index);
+	struct event_ref ref = map->ref;
 	struct bucket *bucket = registry_bucket(bus, name);
 	struct walk w;
 	int r;
@@ -241,9 +239,9 @@ static int link_in(struct aioevt_shm *bus, const struct name *name, struct event
 			ret_found->generation = link_generation(w.link);
 			return 0;
 		}
-		event_region_start(bus, ref.index, registry_floor_of(bucket));
+		event_region_start(map, registry_floor_of(bucket));
 		/* registry_link:C  release, pairs with walk:B */
-		atomic_store_explicit(&ev->next, w.head, memory_order_release);
+		atomic_store_explicit(&map->event->next, w.head, memory_order_release);
 		/* registry_link:A  seq_cst, pairs with walk:A */
 		if (atomic_compare_exchange_strong(&bucket->link, &w.head,
 						   link_to(ref.generation, ref.index)))
@@ -254,38 +252,28 @@ static int link_in(struct aioevt_shm *bus, const struct name *name, struct event
 	return registry_is_live(bus, ref) ? 1 : -EAGAIN;
 }
 
-/* It was put in too late. */
-static void forget(struct aioevt_shm *bus, struct event_ref ref)
-{
-	event_map_discard(bus, ref.index);
-	registry_unuse(bus, ref.index);
-	registry_bury(bus, ref.index);
-}
-
+/* Returns 1 and the new event, 0 and *ret_found if the name came to be there, or an error. */
 static int create(struct aioevt_shm *bus, const struct name *name,
-		  struct event_ref *ret_ref)
+		  struct event_ref *ret_found, struct event_map **ret_map)
 {
-	struct event_ref ref;
-	int r;
+	struct event_map *map;
+	int r = make_private(bus, name, &map);
 
-	r = make_private(bus, name, &ref);
 	if (r < 0)
 		return r;
-	/* registry_use:C  seq_cst, pairs with in_use:A: in use before anyone can find it */
-	atomic_fetch_or(using_word(bus->port, ref.index), bit_of(ref.index));
-	r = link_in(bus, name, ref, ret_ref);
+	r = link_in(bus, name, map, ret_found);
 	region_settle(bus);
 	if (r == 1)
-		*ret_ref = ref;
+		*ret_map = map;
 	else if (r == -EAGAIN)
-		forget(bus, ref);
+		event_map_put(map);
 	else
-		drop_slot(bus, ref);
+		drop_slot(bus, map->ref, map);
 	return r;
 }
 
 int registry_get(struct aioevt_shm *bus, const struct name *name, bool create_it,
-		 struct event_ref *ret_ref, bool *ret_created)
+		 struct event_map **ret_map, bool *ret_created)
 {
 	struct event_ref ref;
 
@@ -297,17 +285,18 @@ int registry_get(struct aioevt_shm *bus, const struct name *name, bool create_it
 		if (!r && !create_it)
 			return -ENOENT;
 		if (!r) {
-			r = create(bus, name, &ref);
+			r = create(bus, name, &ref, ret_map);
 			*ret_created = r > 0;
+			if (r > 0)
+				return 0;
 		}
-		if (r == -EAGAIN)
-			continue;
-		if (r < 0)
+		if (r >= 0)
+			r = event_map_get(bus, ref, ret_map);
+		/* An event that is open keeps its place: a scribbled generation. */
+		if (r == -ENOENT && bus->maps[ref.index])
+			return -EPROTO;
+		if (r != -ENOENT && r != -EAGAIN)
 			return r;
-		if (*ret_created || event_map_is_held(bus, ref) || registry_use(bus, ref, false)) {
-			*ret_ref = ref;
-			return 0;
-		}
 	}
 	return -EBUSY;
 }

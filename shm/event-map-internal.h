@@ -35,10 +35,6 @@ static inline uint64_t load_ring(const struct event *ev, unsigned k)
 
 /* ---- maps -------------------------------------------------------------------------- */
 
-/* A map of its own, not shared by handles, of an event that cannot go meanwhile. */
-int event_map_new(struct aioevt_shm *bus, struct event_ref ref, struct event_map **ret_map);
-void event_map_free(struct event_map *map);
-
 /* Map the successor of the last ring, if there is one. Returns 1 or 0, or an error. */
 int event_map_successor(struct event_map *map);
 

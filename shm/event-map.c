@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mapping events, and their regions made and freed. ring[0] of an event is the region with
- * its struct event_ctl and first ring; a ring may get a successor, see grow.c.
+ * Using and mapping events, and their regions made and freed. ring[0] of an event is the region
+ * with its struct event_ctl and first ring; a ring may get a successor, see grow.c.
  *
  * Ordering
  *   set_ring:A, prepare:A / load_ring:A   release/acquire: its header is complete. (That of
@@ -12,6 +12,7 @@
  */
 #include "event-map-internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include "body.h"
 #include "clock.h"
 #include "region.h"
+#include "registry-internal.h"
 
 #define PAGE		4096u
 #define MIN_LOG2	3u
@@ -133,34 +135,65 @@ static struct event_map *map_alloc(struct aioevt_shm *bus, struct event_ref ref)
 	if (map) {
 		map->bus = bus;
 		map->ref = ref;
+		map->refs = 1;
 		map->event = bus_event(bus, ref.index);
 	}
 	return map;
 }
 
-void event_map_free(struct event_map *map)
+/* The first use of an index by this process. */
+static struct event_map *map_new(struct aioevt_shm *bus, struct event_ref ref)
 {
+	struct event_map *map = map_alloc(bus, ref);
+
+	assert(!bus->maps[ref.index]);
+	if (map) {
+		bus->maps[ref.index] = map;
+		registry_use(bus, ref.index);
+	}
+	return map;
+}
+
+int event_map_hold(struct aioevt_shm *bus, struct event_ref ref, bool even_dead,
+		   struct event_map **ret_map)
+{
+	struct event_map *map = bus->maps[ref.index];
+
+	/* The event that is open keeps its place, so that of another generation went. */
+	if (map && map->ref.generation != ref.generation)
+		return -ENOENT;
+	if (map) {
+		map->refs++;
+	} else {
+		map = map_new(bus, ref);
+		if (!map)
+			return -ENOMEM;
+		if (!registry_has_kept(bus, ref, even_dead)) {
+			event_map_drop(map);
+			return -ENOENT;
+		}
+	}
+	*ret_map = map;
+	return 0;
+}
+
+void event_map_drop(struct event_map *map)
+{
+	struct aioevt_shm *bus = map->bus;
+	uint32_t index = map->ref.index;
+	bool is_mine = !map->is_borrowed;
+
+	if (--map->refs)
+		return;
 	for (unsigned k = 0; k < MAX_RINGS; k++)
 		if (map->ring[k].mapping)
 			bus_unmap(map->ring[k].mapping, map->ring[k].mapping_size,
 				  map->ring[k].guard);
 	free(map);
-}
-
-bool event_map_is_held(struct aioevt_shm *bus, struct event_ref ref)
-{
-	struct event_map *map = bus->maps[ref.index];
-
-	return map && map->ref.generation == ref.generation;
-}
-
-void event_map_discard(struct aioevt_shm *bus, uint32_t index)
-{
-	/* One with references is of an event whose place was taken under my hands. */
-	if (!bus->maps[index] || bus->maps[index]->refs)
-		return;
-	event_map_free(bus->maps[index]);
-	bus->maps[index] = NULL;
+	if (is_mine) {
+		bus->maps[index] = NULL;
+		registry_unuse(bus, index);
+	}
 }
 
 /* Map what began. The word of ring 0 is there, or the event is scribbled on. */
@@ -184,35 +217,41 @@ int event_map_all(struct event_map *map)
 	}
 }
 
-int event_map_new(struct aioevt_shm *bus, struct event_ref ref, struct event_map **ret_map)
-{
-	struct event_map *map = map_alloc(bus, ref);
-	int err = map ? event_map_all(map) : -ENOMEM;
-
-	if (err < 0 && map)
-		event_map_free(map);
-	if (!err) {
-		map->first_head = load_head(map);
-		*ret_map = map;
-	}
-	return err;
-}
-
 int event_map_get(struct aioevt_shm *bus, struct event_ref ref, struct event_map **ret_map)
 {
-	int err;
+	struct event_map *map;
+	int err = event_map_hold(bus, ref, false, &map);
 
-	if (!event_map_is_held(bus, ref)) {
-		/* An event that is open keeps its place: a scribbled generation. */
-		err = bus->maps[ref.index] ? -EPROTO :
-		      event_map_new(bus, ref, &bus->maps[ref.index]);
+	if (err < 0)
+		return err;
+	if (!event_map_rings(map)) {
+		err = event_map_all(map);
 		if (err < 0) {
-			registry_unuse(bus, ref.index);
+			event_map_drop(map);
 			return err;
 		}
+		map->first_head = load_head(map);
 	}
-	*ret_map = bus->maps[ref.index];
-	(*ret_map)->refs++;
+	*ret_map = map;
+	return 0;
+}
+
+/* A process that attaches has to reap before it has a port, and with it bits. */
+int event_map_for_reaper(struct aioevt_shm *bus, uint32_t index, struct event_map **ret_map)
+{
+	uint64_t state = registry_state(bus, index);
+	struct event_ref ref = { index, event_generation(state) };
+	struct event_map *map;
+
+	if (!event_is_findable(state) && event_phase(state) != EVENT_DEAD)
+		return -ENOENT;
+	if (bus->maps[index])
+		return event_map_hold(bus, ref, true, ret_map);
+	map = map_alloc(bus, ref);
+	if (!map)
+		return -ENOMEM;
+	map->is_borrowed = true;
+	*ret_map = map;
 	return 0;
 }
 
@@ -220,21 +259,16 @@ void event_map_put(struct event_map *map)
 {
 	struct aioevt_shm *bus = map->bus;
 	uint32_t index = map->ref.index;
+	bool is_last = map->refs == 1;
 
-	if (--map->refs)
-		return;
-	if (map->was_used || load_head(map) != map->first_head)
+	if (is_last && (map->was_used || load_head(map) != map->first_head))
 		/* oldest_idle:B  relaxed: which one is a matter of taste */
 		atomic_store_explicit(&map->event->last_used,
 				      clock_ns(CLOCK_MONOTONIC_COARSE),
 				      memory_order_relaxed);
-	if (bus->maps[index] == map)
-		bus->maps[index] = NULL;
-	event_map_free(map);
-	if (bus->maps[index])
-		return;			/* a scribbled table: another event has its place and uses it */
-	registry_unuse(bus, index);
-	registry_bury(bus, index);
+	event_map_drop(map);
+	if (is_last)
+		registry_bury(bus, index);
 }
 
 /* ---- regions ------------------------------------------------------------------------ */
@@ -247,10 +281,9 @@ int event_region_write_header(struct aioevt_shm *bus, uint64_t at, uint32_t dept
 	return n == sizeof(header) ? 0 : n < 0 ? -errno : -EIO;
 }
 
-int event_region_new(struct aioevt_shm *bus, uint32_t index, uint32_t generation)
+int event_region_new(struct aioevt_shm *bus, struct event_ref ref, struct event_map **ret_map)
 {
-	struct event_ref ref = { index, generation };
-	struct event_map *map = map_alloc(bus, ref);
+	struct event_map *map = map_new(bus, ref);
 	uint64_t offset, word = make_word(0, bus->lo.depth);
 	int err;
 
@@ -267,11 +300,11 @@ int event_region_new(struct aioevt_shm *bus, uint32_t index, uint32_t generation
 	if (!err)
 		err = map_region(map, 0, word);
 	if (err < 0) {
-		free(map);
+		event_map_drop(map);
 		return err;
 	}
 	add_ring(map);
-	bus->maps[index] = map;
+	*ret_map = map;
 	return 0;
 }
 
@@ -283,13 +316,13 @@ uint64_t event_first_number(const struct aioevt_shm *bus, uint64_t floor)
 }
 
 /* Called again with a higher floor if its maker has to walk again: it is private still. */
-void event_region_start(struct aioevt_shm *bus, uint32_t index, uint64_t floor)
+void event_region_start(struct event_map *map, uint64_t floor)
 {
-	struct ring *ring = &bus->maps[index]->ring[0];
+	struct ring *ring = &map->ring[0];
 
-	ring->base = event_first_number(bus, floor);
+	ring->base = event_first_number(map->bus, floor);
 	/* event_region_start:C  relaxed: as A */
-	atomic_store_explicit(&bus_event(bus, index)->start, ring->base, memory_order_relaxed);
+	atomic_store_explicit(&map->event->start, ring->base, memory_order_relaxed);
 	/* event_region_start:A  relaxed: private, registry_link:A publishes it */
 	atomic_store_explicit(&ring->header->head, ring->base, memory_order_relaxed);
 	/* event_region_start:B  release, pairs with ring_view:A, event_map_all:A */
@@ -322,31 +355,4 @@ void event_region_free(struct aioevt_shm *bus, uint64_t ring, bool first)
 		      ring_depth(ring));
 	region_free(bus, ring_offset(ring),
 		    round_up(event_region_size(bus, ring, first), REGION_ALIGN));
-}
-
-/* ---- for a reaper --------------------------------------------------------------------- */
-
-int event_map_for_reaper(struct aioevt_shm *bus, uint32_t index, struct event_map **ret_map)
-{
-	uint64_t state = registry_state(bus, index);
-	struct event_ref ref = { index, event_generation(state) };
-	int err;
-
-	*ret_map = NULL;
-	if (!event_is_findable(state) && event_phase(state) != EVENT_DEAD)
-		return 0;
-	if (event_map_is_held(bus, ref))
-		return event_map_get(bus, ref, ret_map);
-	err = event_map_new(bus, ref, ret_map);
-	if (!err)
-		(*ret_map)->borrowed = true;
-	return err;
-}
-
-void event_map_reaped(struct event_map *map)
-{
-	if (map->borrowed)
-		event_map_free(map);
-	else
-		event_map_put(map);
 }

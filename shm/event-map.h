@@ -9,17 +9,19 @@
 #include "ring.h"
 
 /*
- * An event as this process has it mapped, shared by its handles and counted. As long as
- * there is one, my port's bit says that the event is in use. All under bus->lock.
+ * An event as this process uses it, mapped or to be, shared by all that do and counted. As long
+ * as there is one in bus->maps[], my port's bit says that its index is in use; nothing else sets
+ * or clears that bit, so that a former event of the index may be asked for without touching
+ * it. All under bus->lock.
  */
 struct event_map {
 	struct aioevt_shm *bus;
 	struct event_ref ref;
-	unsigned refs;
+	unsigned refs;			/* users: handles, the maker, one who ends or reaps it */
+	bool is_borrowed;		/* a reaper's, not in bus->maps[]: the dead port's bit is set */
 	_Atomic unsigned n_rings;	/* mapped; the last is the one to emit to */
 	bool was_used;			/* more than looked at, see event_map_put() */
 	uint64_t first_head;		/* of the last ring, when it was mapped */
-	bool borrowed;			/* a reaper's: the dead port's bit keeps the event */
 	struct event *event;
 	struct event_ctl *ctl;
 	_Atomic uint64_t *cursors;	/* of reliable readers, see reliable.c */
@@ -38,27 +40,29 @@ uint64_t event_first_number(const struct aioevt_shm *bus, uint64_t floor);
 /* The largest region that was ever made. */
 uint64_t event_region_max(struct aioevt_shm *bus);
 
-/* For the private event at @index: make its region, mapped; set where numbers start. */
-int event_region_new(struct aioevt_shm *bus, uint32_t index, uint32_t generation);
-void event_region_start(struct aioevt_shm *bus, uint32_t index, uint64_t floor);
+/* For the private event @ref: make its region, mapped; set where numbers start. */
+int event_region_new(struct aioevt_shm *bus, struct event_ref ref, struct event_map **ret_map);
+void event_region_start(struct event_map *map, uint64_t floor);
 
 /* ---- maps ------------------------------------------------------------------------- */
 
-bool event_map_is_held(struct aioevt_shm *bus, struct event_ref ref);
-
-/* Forget the map of a private event that did not come to be. */
-void event_map_discard(struct aioevt_shm *bus, uint32_t index);
-
 /*
- * Map an event that registry_get() or registry_use() marked as in use, or take one more
- * reference. On failure it is no longer in use. Returns 0, -ENOMEM, -EPROTO.
+ * Use exactly @ref, a DEAD one only if @even_dead, so that it keeps its place; nothing is mapped
+ * by that. Returns 0, -ENOENT if it went, -ENOMEM.
  */
+int event_map_hold(struct aioevt_shm *bus, struct event_ref ref, bool even_dead,
+		   struct event_map **ret_map);
+
+/* End a use; with the last one, all that was mapped is unmapped. */
+void event_map_drop(struct event_map *map);
+
+/* Use a LIVE event and map it. Returns 0, -ENOENT if it went, -ENOMEM, -EPROTO. */
 int event_map_get(struct aioevt_shm *bus, struct event_ref ref, struct event_map **ret_map);
 
 /*
- * Drop a reference; the last one ends the use, and buries an event that is DEAD. If it was
- * opened to emit or to listen, or was emitted to, then this is when it was last used; that it
- * was looked at does not keep an event from being retired before others.
+ * End the use of a mapped event; the last one buries it if it is DEAD. If it was opened to emit
+ * or to listen, or was emitted to, then this is when it was last used; that it was looked at
+ * does not keep an event from being retired before others.
  */
 void event_map_put(struct event_map *map);
 
@@ -75,17 +79,16 @@ int event_map_all(struct event_map *map);
 int event_map_grow(struct event_map *map, uint32_t depth);
 
 /*
- * Make sure that nothing is emitted to the DEAD event @ref any more, which the caller has
- * marked as in use; *ret_end is over all its numbers. Returns 0, -ENOMEM, -EPROTO.
+ * Make sure that nothing is emitted any more to a DEAD event that the caller holds; *ret_end is
+ * over all its numbers. Returns 0, -ENOMEM, -EPROTO.
  */
-int event_map_end(struct aioevt_shm *bus, struct event_ref ref, uint64_t *ret_end);
+int event_map_end(struct event_map *map, uint64_t *ret_end);
 
 /*
- * Map an event that a dead port used, for its reaper: that port's bit keeps it in place.
- * NULL if there is nothing to clean.
+ * Use, for its reaper, what a dead port used: that port's bit keeps it in place. Nothing is
+ * mapped by that. -ENOENT if there is nothing to clean, -ENOMEM.
  */
 int event_map_for_reaper(struct aioevt_shm *bus, uint32_t index, struct event_map **ret_map);
-void event_map_reaped(struct event_map *map);
 
 /* The number of rings, and the last of them. */
 static inline unsigned event_map_rings(const struct event_map *map)

@@ -16,12 +16,9 @@
 static int get_map(struct aioevt_shm *bus, const struct name *name, bool create,
 		   struct event_map **ret_map)
 {
-	struct event_ref ref;
 	bool created;
-	int err = registry_get(bus, name, create, &ref, &created);
+	int err = registry_get(bus, name, create, ret_map, &created);
 
-	if (!err)
-		err = event_map_get(bus, ref, ret_map);
 	if (created)
 		listeners_ring_patterns(bus);
 	return err;
@@ -102,13 +99,10 @@ void event_release(struct aioevt_shm_event *ev)
 
 int event_acquire(struct aioevt_shm_event *ev, struct event_ref ref)
 {
-	int err = 0;
+	int err;
 
 	bus_lock(ev->bus);
-	if (!event_map_is_held(ev->bus, ref) && !registry_use(ev->bus, ref, false))
-		err = -ENOENT;
-	if (!err)
-		err = event_map_get(ev->bus, ref, &ev->map);
+	err = event_map_get(ev->bus, ref, &ev->map);
 	if (!err)
 		err = event_map_all(ev->map);
 	bus_unlock(ev->bus);

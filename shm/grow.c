@@ -128,19 +128,15 @@ static int seal(struct event_map *map, uint64_t *ret_end)
 	}
 }
 
-static int end_in_use(struct aioevt_shm *bus, struct event_ref ref, uint64_t *ret_end)
+static int end_in_use(struct event_map *map, uint64_t *ret_end)
 {
-	bool held = event_map_is_held(bus, ref);
-	struct event_map *map = bus->maps[ref.index];
-	int err = held ? 0 : event_map_new(bus, ref, &map);
+	int err = event_map_all(map);
 
 	if (err < 0)
 		return err;
 	err = seal(map, ret_end);
-	listeners_ring(bus, ref.index);
+	listeners_ring(map->bus, map->ref.index);
 	reliable_wake(map);	/* who waits for room here goes on with a fresh event */
-	if (!held)
-		event_map_free(map);
 	return err;
 }
 
@@ -164,13 +160,13 @@ static uint64_t end_of_ring(struct aioevt_shm *bus, uint64_t at, uint32_t depth)
 }
 
 /* Nobody emits to it and nobody will. */
-static int end_idle(struct aioevt_shm *bus, struct event_ref ref, uint64_t *ret_end)
+static int end_idle(struct event_map *map, uint64_t *ret_end)
 {
-	struct event *ev = bus_event(bus, ref.index);
+	struct aioevt_shm *bus = map->bus;
 	uint64_t end = 0;
 
 	for (unsigned k = 0; k < MAX_RINGS; k++) {
-		uint64_t word = load_ring(ev, k), ring_end;
+		uint64_t word = load_ring(map->event, k), ring_end;
 
 		if (word <= RING_SEALED)
 			break;
@@ -183,9 +179,10 @@ static int end_idle(struct aioevt_shm *bus, struct event_ref ref, uint64_t *ret_
 	return 0;
 }
 
-int event_map_end(struct aioevt_shm *bus, struct event_ref ref, uint64_t *ret_end)
+int event_map_end(struct event_map *map, uint64_t *ret_end)
 {
-	if (event_map_is_held(bus, ref) || registry_others_use(bus, ref.index))
-		return end_in_use(bus, ref, ret_end);
-	return end_idle(bus, ref, ret_end);
+	/* besides the caller */
+	if (map->refs > 1 || registry_others_use(map->bus, map->ref.index))
+		return end_in_use(map, ret_end);
+	return end_idle(map, ret_end);
 }

@@ -51,10 +51,8 @@ static int reap_event(struct aioevt_shm *bus, uint32_t p, uint32_t index)
 	struct event_map *map;
 	int err = event_map_for_reaper(bus, index, &map);
 
-	if (err == -EPROTO)
-		return 0;
-	if (err < 0 || !map)
-		return err;
+	if (err < 0)
+		return err == -ENOENT ? 0 : err;
 	err = event_map_all(map);
 	for (unsigned k = 0; !err && k < event_map_rings(map); k++) {
 		body_reap(bus, &map->ring[k], p);
@@ -65,7 +63,7 @@ static int reap_event(struct aioevt_shm *bus, uint32_t p, uint32_t index)
 		firing_settle(map);
 		timer_mend(bus, index, map->ref.generation);
 	}
-	event_map_reaped(map);
+	event_map_drop(map);
 	return err == -EPROTO ? 0 : err;
 }
 

@@ -60,6 +60,15 @@ static inline _Atomic uint64_t *using_word(struct port *port, uint32_t index)
 	return &port->using[index / 64];
 }
 
+/*
+ * Set and clear my port's bit of @index: for event-map.c alone, which does so with the mapping
+ * of that index. With the bit set: has it kept @ref in its place, or did it come too late? That
+ * includes DEAD events if @even_dead.
+ */
+void registry_use(struct aioevt_shm *bus, uint32_t index);
+void registry_unuse(struct aioevt_shm *bus, uint32_t index);
+bool registry_has_kept(struct aioevt_shm *bus, struct event_ref ref, bool even_dead);
+
 /* RETIRING back to LIVE, if it still is. */
 void registry_keep(struct aioevt_shm *bus, uint32_t index, uint64_t retiring);
 

@@ -30,6 +30,8 @@
  * is part of this: raised before a port's first bit.) A dead port's bits count until it is
  * reaped. In the same way a user and a retirer (RETIRING, then the bits, then DEAD; and
  * the bit, then RETIRING back to LIVE) see each other: an open event is never retired.
+ * A bit tells an index and no generation, so a process sets and clears it in one place: with
+ * its one mapping of that index (event-map.c), which has a generation and counts its users.
  *
  * Ordering
  *   registry_link:A / walk:A        release/acquire: a linked event is complete.
@@ -96,26 +98,26 @@ void registry_keep(struct aioevt_shm *bus, uint32_t index, uint64_t retiring)
 			event_word(event_generation(retiring), 0, EVENT_LIVE));
 }
 
-bool registry_use(struct aioevt_shm *bus, struct event_ref ref, bool even_dead)
+void registry_use(struct aioevt_shm *bus, uint32_t index)
 {
-	uint64_t state;
-
 	/* registry_use:A  seq_cst, pairs with in_use:A */
-	atomic_fetch_or(using_word(bus->port, ref.index), bit_of(ref.index));
+	atomic_fetch_or(using_word(bus->port, index), bit_of(index));
+}
+
+bool registry_has_kept(struct aioevt_shm *bus, struct event_ref ref, bool even_dead)
+{
 	/* registry_use:B  is the load in registry_state(), pairs with registry_kill:A,
 	 * registry_retire:A,B, bury:E */
-	state = registry_state(bus, ref.index);
+	uint64_t state = registry_state(bus, ref.index);
+
 	while (event_generation(state) == ref.generation &&
 	       event_phase(state) == EVENT_RETIRING) {
 		registry_keep(bus, ref.index, state);
 		state = registry_state(bus, ref.index);
 	}
-	if (event_generation(state) == ref.generation &&
-	    (event_phase(state) == EVENT_LIVE ||
-	     (even_dead && event_phase(state) == EVENT_DEAD)))
-		return true;
-	registry_unuse(bus, ref.index);
-	return false;
+	return event_generation(state) == ref.generation &&
+	       (event_phase(state) == EVENT_LIVE ||
+		(even_dead && event_phase(state) == EVENT_DEAD));
 }
 
 void registry_unuse(struct aioevt_shm *bus, uint32_t index)

@@ -9,6 +9,7 @@
 #include "name.h"
 
 struct aioevt_shm;
+struct event_map;
 
 /* One incarnation of an event: its place in the table and that place's generation. */
 struct event_ref {
@@ -63,15 +64,11 @@ int registry_find(struct aioevt_shm *bus, const struct name *name,
 		  struct event_ref *ret_ref);
 
 /*
- * Find it or make it. Marks it as in use by my port, in either case when it returns 0, so
- * that it cannot go: drop with registry_unuse(). Returns 0, -ENOSPC, -EFBIG, -EPROTO, -EBUSY.
+ * Find it or make it, mapped: drop with event_map_put(). Returns 0, -ENOENT, -ENOSPC, -EFBIG,
+ * -ENOMEM, -EPROTO, -EBUSY.
  */
 int registry_get(struct aioevt_shm *bus, const struct name *name, bool create,
-		 struct event_ref *ret_ref, bool *ret_created);
-
-/* Mark as in use by my port. False: the event went away meanwhile. DEAD ones on request. */
-bool registry_use(struct aioevt_shm *bus, struct event_ref ref, bool even_dead);
-void registry_unuse(struct aioevt_shm *bus, uint32_t index);
+		 struct event_map **ret_map, bool *ret_created);
 
 /* Is any port using it? Any but mine? */
 bool registry_in_use(struct aioevt_shm *bus, uint32_t index);

@@ -136,25 +136,19 @@ bool sub_peek(const struct aioevt_shm_sub *sub)
 void sub_forget(struct aioevt_shm_sub *sub)
 {
 	struct aioevt_shm_listener *l = sub->listener;
-	struct aioevt_shm *bus = l->bus;
 
 	leave_idle_list(sub);
 	if (!sub->is_resting) {
 		l->n_awake -= sub_may_rest(sub);
 		return;
 	}
-	if (l->by_event[sub->ref.index] == sub)
-		l->by_event[sub->ref.index] = NULL;
-	bus_lock(bus);
-	if (event_map_is_held(bus, sub->ref) || registry_use(bus, sub->ref, false)) {
-		/* sub_forget:A  release, pairs with listeners_ring:B */
-		atomic_fetch_and_explicit(
-			&bus_event(bus, sub->ref.index)->listeners[l->index / 64],
-			~bit_of(l->index), memory_order_release);
-		if (!event_map_is_held(bus, sub->ref))
-			registry_unuse(bus, sub->ref.index);
-	}
-	bus_unlock(bus);
+	/* Another sub of this listener: of a later event, whose bit it is now. */
+	if (l->by_event[sub->ref.index] != sub)
+		return;
+	l->by_event[sub->ref.index] = NULL;
+	/* sub_forget:A  release, pairs with listeners_ring:B */
+	atomic_fetch_and_explicit(&bus_event(l->bus, sub->ref.index)->listeners[l->index / 64],
+				  ~bit_of(l->index), memory_order_release);
 }
 
 void rest_sweep(struct aioevt_shm_listener *l)

@@ -44,6 +44,8 @@ static void begin_event(void)
 {
 	struct aioevt_shm *bus = corpse.bus;
 	uint32_t i = bus_events_used(bus);
+	struct event_map *map;
+	struct event_ref ref;
 	struct event *ev;
 
 	for (uint32_t k = 0; k < i; k++)
@@ -57,7 +59,8 @@ static void begin_event(void)
 		atomic_store(&ev->ring[k], 0);
 	for (unsigned k = 0; k < NAME_WORDS; k++)
 		atomic_store(&ev->name[k], k ? 0 : 0x7803);
-	check_eq(event_region_new(bus, i, event_generation(registry_state(bus, i))), 0);
+	ref = (struct event_ref){ i, event_generation(registry_state(bus, i)) };
+	check_eq(event_region_new(bus, ref, &map), 0);
 }
 
 static int be_corpse(struct child *me, void *arg)

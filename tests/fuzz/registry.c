@@ -35,13 +35,10 @@ static void get(struct aioevt_shm *bus, uint8_t arg, bool create)
 {
 	struct name name = some_name(arg);
 	struct event_map *map = NULL;
-	struct event_ref ref;
 	bool created;
 	int err = -1;
 
-	TIMED(err = registry_get(bus, &name, create, &ref, &created));
-	if (!err)
-		TIMED(err = event_map_get(bus, ref, &map));
+	TIMED(err = registry_get(bus, &name, create, &map, &created));
 	if (!err)
 		TIMED(event_map_put(map));
 }

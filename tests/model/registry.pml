@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registry: shm/registry.c (lists, use), create.c (the way in), bury.c (the way out), and
+ * The registry: shm/registry.c (lists), event-map.c (use), create.c (the way in), bury.c (the way out), and
  * what reap.c does for a dead maker. One bucket. A ring is a count of its numbers (ring.pml,
  * grow.pml); its region is its memory. Sequentially consistent: where the code relies on
  * store buffering, a mutation exchanges the store and the load as a buffer would.
  *
  * Shown: no name is in the list twice; nobody touches memory that was freed; an open event is
- * never retired; no number is used twice for one name; what is GONE is not in the list;
- * whoever is killed anywhere, when the survivors have reaped his port and looked at all slots,
- * each region is a hole or belongs to one event that can be found.
+ * never retired, also if its process asks for a former event of its place; no number is used twice
+ * for one name; what is GONE is not in the list; whoever is killed anywhere, when the survivors
+ * have reaped his port and looked at all slots, each region is a hole or belongs to one event that
+ * can be found.
  *
  * run.sh defines the instance: K event slots, NN names, OPS0 and OPS1, operations of the processes, KILL,
  * 1 if process 0 may be killed; DO_..., which operations there are; LIVE0, events that are
@@ -18,7 +19,8 @@ mtype = {
 	MUT_USE_LATE, MUT_GONE_LATE, MUT_RETIRE_LATE, MUT_NO_KEEP, MUT_NO_PIN, MUT_NO_MARK,
 	MUT_BLIND_LINK, MUT_FLOOR_LATE, MUT_FLOOR_ONCE,
 	MUT_SAME_GENERATION, MUT_NO_WALK, MUT_REAP_LINKED, MUT_PORTS_EARLY, MUT_OPEN_LATE,
-	MUT_NO_SEAL, MUT_SETTLE_EARLY, MUT_UNUSE_EARLY, MUT_NO_REAP_NEW, MUT_NO_PENDING
+	MUT_NO_SEAL, MUT_SETTLE_EARLY, MUT_UNUSE_EARLY, MUT_NO_REAP_NEW, MUT_NO_PENDING,
+	MUT_USE_FORMER
 }
 #define IF(cond, then)	if :: cond -> then :: else fi
 #define NP		2		/* processes, each with a port */
@@ -75,7 +77,20 @@ inline is_linked(i, gen, ret)		/* ghost: can it be reached? */
 
 /* ---- in use, registry.c -------------------------------------------------------------------- */
 
-inline use(i, link, even_dead, ok)	/* registry_use(): true and the bit set, or false */
+/*
+ * event_map_hold(): true, and the bit is set; or false, and it is as it was. If held, it is set for
+ * what is open, and not to be cleared by who lets go of this.
+ */
+inline use(i, link, even_dead, ok)
+{
+	atomic {
+		held = mine && (MUT == MUT_USE_FORMER -> mine == (link) : INDEX(mine) == (i));
+		ok = held && mine == (link)
+	}
+	IF(!held, set_bit(i, link, even_dead, ok))
+}
+
+inline set_bit(i, link, even_dead, ok)	/* registry_use(), registry_has_kept() */
 {
 	IF(MUT != MUT_USE_LATE, using[me] = using[me] | BIT(i));	/* registry_use:A */
 	st = state[i];							/* registry_use:B */
@@ -117,7 +132,7 @@ inline make_live(i, fresh)
 
 inline take_out(i)			/* of the list, at from and link; registry_take_out() */
 {
-	atomic { held = link == mine || MUT == MUT_NO_PIN; ok = held }
+	atomic { held = MUT == MUT_NO_PIN; ok = held }
 	IF(!held, use(i, link, true, ok));
 	if
 	:: !ok -> again = true
@@ -228,8 +243,8 @@ inline retire(j)
 
 inline drop_slot(j)
 {
+	using[me] = using[me] & ~BIT(j);				/* registry_unuse:A */
 	hole[region[j]] = true;
-	using[me] = using[me] & ~BIT(j);
 	atomic { state[j] = STATE(GEN(new) - 1, 0, FREE); new = 0 }		/* bury:C */
 }
 
@@ -254,7 +269,7 @@ inline create(nm, j)
 		hole[rg] = false;						/* fallocate */
 		IF(MUT == MUT_SETTLE_EARLY, pending[me] = 0);
 		atomic { region[j] = rg; rg = 0 }				/* set_ring:A */
-		IF(MUT != MUT_OPEN_LATE, using[me] = using[me] | BIT(j));	/* registry_use:C */
+		IF(MUT != MUT_OPEN_LATE, using[me] = using[me] | BIT(j));	/* registry_use:A */
 		do
 		::	walk(nm, true);
 			IF(r, break);
@@ -329,6 +344,26 @@ inline close()				/* event_map_put() */
 	bury(k)
 }
 
+/*
+ * With an event open, use the one that it had open before and let go of it: sub_revive() of a sub
+ * that rests. It may be gone, and the open one may have its place.
+ */
+inline look_back()
+{
+#if DO_REST
+	i = INDEX(former);
+	IF(former, use(i, former, false, ok));
+	atomic { assert(!ok || !hole[region[i]] && GEN(state[i]) == LINK_GEN(former)) }
+	atomic {
+		IF(ok && !held, using[me] = using[me] & ~BIT(i));	/* registry_unuse:A */
+		i = 0; ok = false; held = false; st = 0;
+		former = mine
+	}
+#else
+	skip
+#endif
+}
+
 inline remove(nm)			/* aioevt_shm_event_remove() */
 {
 	walk(nm, true);
@@ -366,7 +401,7 @@ inline reap()
 proctype process(byte me) provided (!dead[me])
 {
 	byte n, i, k, p, f, f2, hw, r, end, rg, from, nm, tries;
-	short st, nx, old, new, link, first, mine;
+	short st, nx, old, new, link, first, mine, former;
 	bool ok, again, same, busy, held;
 
 	atomic { ports_hw >= me -> ports_hw = me + 1 }			/* bus_raise:A */
@@ -377,7 +412,10 @@ proctype process(byte me) provided (!dead[me])
 		if :: nm = 0 :: NN > 1 -> nm = 1 fi;
 		if
 		:: DO_OPEN -> open(nm);
-			IF(mine, IF(MUT == MUT_UNUSE_EARLY, using[me] = 0); emit(nm); close())
+			IF(mine, IF(MUT == MUT_UNUSE_EARLY, using[me] = 0);
+				look_back();
+				emit(nm);
+				close())
 		:: DO_REMOVE -> remove(nm)
 		:: DO_RETIRE -> retire(0)
 		:: DO_RETIRE && K > 1 -> retire(K - 1)

@@ -56,6 +56,7 @@ wake pass   safety woken             WAKES=1
 wake pass   quick  bell              SHARED=1 E1=1
 wake pass   quick  bell-of-two       SHARED=1 NL=2
 registry pass quick  all             LIVE0=1
+registry pass quick  rest             DO_REST=1 LIVE0=1 K=1 OPS0=2 OPS1=2 DO_REMOVE=0
 registry pass quick  remove-two      NN=2 LIVE0=2 DO_OPEN=0 DO_RETIRE=0
 registry pass deep   kill-maker      KILL=1 OPS1=1 DO_REMOVE=0 DO_RETIRE=0
 registry pass quick  kill-one        KILL=1 OPS1=0 LIVE0=1
@@ -131,6 +132,7 @@ grow caught quick  MUT_SEAL_FIRST    NP=2	# end taken before the ring is closed
 grow caught quick  MUT_NO_SEAL       NP=3	# closed and not sealed
 registry caught quick MUT_USE_LATE        LIVE0=1	# use: bit set after the look at the state
 registry caught quick MUT_GONE_LATE       LIVE0=1	# bury: bits looked at before GONE
+registry caught quick MUT_USE_FORMER      DO_REST=1 LIVE0=1 K=1 OPS0=2 OPS1=2 DO_REMOVE=0	# use of a former event of an open one's place clears its bit
 registry caught deep MUT_PORTS_EARLY     LIVE0=1	# and how many ports there are
 registry caught quick MUT_RETIRE_LATE     LIVE0=1	# retire: bits looked at before RETIRING
 registry caught quick MUT_NO_KEEP         LIVE0=1	# user leaves RETIRING
@@ -198,7 +200,7 @@ job()
 	timer) defaults="$defaults N=1 NF=1 NE=1 H=3 E=2 REVOKES=0 TAKES=0 CANCEL=0" ;;
 	due) defaults="$defaults REMOVE=0 MENDER=0" ;;
 	registry) defaults="$defaults K=2 NN=1 OPS0=1 OPS1=1 KILL=0 LIVE0=0
-		DO_OPEN=1 DO_REMOVE=1 DO_RETIRE=1" ;;
+		DO_OPEN=1 DO_REMOVE=1 DO_RETIRE=1 DO_REST=0" ;;
 	esac
 	for d in $defaults; do
 		case " $* " in *" ${d%%=*}="*) ;; *) set -- "$@" "$d" ;; esac
