@@ -19,11 +19,23 @@
  * A sleeper that leaves disarms its own doorbell, but not the bell of an event: others may
  * sleep on that.
  *
+ * A wake that is meant for one listener (aioevt_shm_listener_wake(), bell_call()) leaves the other
+ * sleepers of an event's bell asleep. It moves the bell on to the next generation, but armed: a
+ * listener that has looked and is about to sleep does not, and a ringer that comes later still
+ * wakes those who sleep. Then it wakes the sleepers that have the listener's bit in
+ * FUTEX_WAIT_BITSET, one of 32: itself, and by chance some others, which look and sleep again.
+ * Whether the CAS succeeds or another moved the bell on first does not matter: the listener is asleep
+ * in the kernel and is woken here, or does not fall asleep. A ringer whose CAS fails wakes all the
+ * same if the bell is armed still: it may have been called. A listener that is awake has named no
+ * bell (NULL): nobody is woken for it, and it sees "woken" before it sleeps.
+ *
  * Ordering
  *   ring_commit:A, bell_ring:A / bell_arm:A, ring_look:A   seq_cst (store buffering):
  *       emitter: commit, then look at the bell; listener: arm the bell, then look at the
- *       ring. One sees the other. If the CAS of bell_ring:B fails, another rang, or armed
- *       it after he did: and then looks after this emitter's commit. tests/model/
+ *       ring. One sees the other. If the CAS of bell_ring:B fails and the bell is not armed,
+ *       another rang, and wakes. If it is armed, another rang and a sleeper armed it again,
+ *       and then looks after this emitter's commit; or it was called, and those who sleep on
+ *       the value of before have to be woken still. tests/model/
  *   ring_one:A,B / take_news:A,B   seq_cst. The emitter leaves a bit that is set alone: it
  *       will be taken after its load, so after its commit, and the ring looked at then. If
  *       it sets the bit after the listener's last look at the news, it sees the doorbell.
@@ -31,11 +43,15 @@
  *       then looks at the ring from that place (sub_mark_ready), whatever the news say. An
  *       emitter that did not see the bit committed before that look.
  *   listener_wake:A,D / listener_sleep:A,C   seq_cst: as the first, for who wakes a listener
- *       without an event: it names the bell before it arms it.
- * Progress  listeners_ring is wait-free.
+ *       without an event: it names the bell before it arms it. If D finds a bell that is not
+ *       named any more, or none, the listener woke in between, and the next C sees A.
+ *   bell_call:A,B / bell_arm:A   seq_cst: the listener named the bell and armed it before D
+ *       saw that, so the value that A loads is the one that it sleeps on, or newer.
+ * Progress  listeners_ring and listener_wake are wait-free.
  * Crash     an emitter killed between commit and wake: the listener looks again within
  *   RECHECK_NS. A listener killed anywhere: its bits stay until its port is reaped, and cost
- *   the emitters a few loads.
+ *   the emitters a few loads. A process killed in bell_call(): the bell is armed as before, so
+ *   others are woken by the next record; the listener that was meant died with it.
  */
 #include "listener.h"
 
@@ -62,9 +78,22 @@ void bell_ring(_Atomic uint32_t *bell, int n)
 	/* bell_ring:A  seq_cst, pairs with bell_arm:A */
 	uint32_t value = atomic_load(bell);
 
-	/* bell_ring:B  seq_cst, pairs with bell_arm:A: one of the ringers wakes */
-	if (value & BELL_ARMED && atomic_compare_exchange_strong(bell, &value, value + 1))
+	if (!(value & BELL_ARMED))
+		return;
+	/* bell_ring:B  seq_cst, pairs with bell_arm:A, bell_call:B: one of the ringers wakes */
+	if (atomic_compare_exchange_strong(bell, &value, value + 1) || value & BELL_ARMED)
 		futex_wake(bell, n);
+}
+
+void bell_call(_Atomic uint32_t *bell, uint32_t bits)
+{
+	/* bell_call:A  seq_cst, pairs with bell_arm:A */
+	uint32_t value = atomic_load(bell);
+
+	if (value & BELL_ARMED)
+		/* bell_call:B  seq_cst, pairs with bell_arm:A: a failure means that another moved it on */
+		atomic_compare_exchange_strong(bell, &value, value + 2);
+	futex_wake_bits(bell, bits);
 }
 
 static void ring_one(struct aioevt_shm *bus, uint32_t l, uint32_t index)
@@ -113,10 +142,14 @@ void listeners_ring_patterns(struct aioevt_shm *bus)
 
 void aioevt_shm_listener_wake(struct aioevt_shm_listener *l)
 {
+	_Atomic uint32_t *bell;
+
 	if (!l)
 		return;
 	/* listener_wake:A  seq_cst, pairs with listener_wake:B, listener_sleep:C */
 	atomic_store(&l->woken, 1);
-	/* listener_wake:D  seq_cst, pairs with listener_sleep:A: then the bell, as an emitter */
-	bell_ring(atomic_load(&l->bell), INT_MAX);
+	/* listener_wake:D  seq_cst, pairs with listener_sleep:A,D: then the bell, as an emitter */
+	bell = atomic_load(&l->bell);
+	if (bell)
+		bell_call(bell, listener_bit(l));
 }

@@ -6,6 +6,7 @@
 #include "futex.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -22,7 +23,7 @@ struct futex_timespec { int64_t tv_sec, tv_nsec; };
 struct futex_timespec { long tv_sec, tv_nsec; };
 #endif
 
-int futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline)
+int futex_wait_bits(_Atomic uint32_t *word, uint32_t value, uint32_t bits, uint64_t deadline)
 {
 	struct futex_timespec ts, *tsp = NULL;
 	int saved_errno = errno;
@@ -34,11 +35,15 @@ int futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline)
 		ts.tv_nsec = (__typeof__(ts.tv_nsec))(deadline % NS_PER_S);
 		tsp = &ts;
 	}
-	r = syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET, value, tsp, NULL,
-		    FUTEX_BITSET_MATCH_ANY);
+	r = syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET, value, tsp, NULL, bits);
 	err = r < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
 	errno = saved_errno;
 	return err;
+}
+
+int futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline)
+{
+	return futex_wait_bits(word, value, FUTEX_BITSET_MATCH_ANY, deadline);
 }
 
 void futex_wake(_Atomic uint32_t *word, int n_waiters)
@@ -46,5 +51,13 @@ void futex_wake(_Atomic uint32_t *word, int n_waiters)
 	int saved_errno = errno;
 
 	syscall(FUTEX_CALL, word, FUTEX_WAKE, n_waiters, NULL, NULL, 0);
+	errno = saved_errno;
+}
+
+void futex_wake_bits(_Atomic uint32_t *word, uint32_t bits)
+{
+	int saved_errno = errno;
+
+	syscall(FUTEX_CALL, word, FUTEX_WAKE_BITSET, INT_MAX, NULL, NULL, bits);
 	errno = saved_errno;
 }

@@ -11,7 +11,13 @@
  */
 int futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline);
 
+/* The same, to be woken also by futex_wake_bits() with one of @bits. */
+int futex_wait_bits(_Atomic uint32_t *word, uint32_t value, uint32_t bits, uint64_t deadline);
+
 /* Wake up to @n_waiters of any process. Async-signal-safe. */
 void futex_wake(_Atomic uint32_t *word, int n_waiters);
+
+/* Wake all that sleep with one of @bits, and those of futex_wait(). Async-signal-safe. */
+void futex_wake_bits(_Atomic uint32_t *word, uint32_t bits);
 
 #endif

@@ -39,7 +39,7 @@
  * they do here, and participants lock bytes from LOCK_BASE on. So a program can tell the version
  * of any bus, and whether anybody uses that bus.
  */
-#define BUS_VERSION	4u	/* text 87491a1d1771ae18 */
+#define BUS_VERSION	5u	/* text 7de30465733b1c11 */
 
 /*
  * The number of a struct rises when its fields stay where they are and mean something else, or
@@ -50,8 +50,8 @@ enum layout_meaning {
 	MEANING_BUS_HEADER = 1,
 	MEANING_BUCKET = 1,
 	MEANING_PORT = 1,
-	MEANING_LISTENER = 1,
-	MEANING_EVENT = 1,
+	MEANING_LISTENER = 2,
+	MEANING_EVENT = 2,
 	MEANING_EVENT_CTL = 1,
 	MEANING_RING_HEADER = 1,
 	MEANING_SLOT = 1,

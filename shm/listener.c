@@ -85,8 +85,6 @@ int aioevt_shm_listener_new(struct aioevt_shm *bus,
 		return err;
 	}
 	l->shared = bus_listener(bus, l->index);
-	/* listener_sleep:D  relaxed: nobody else has the listener yet */
-	atomic_store_explicit(&l->bell, &l->shared->doorbell, memory_order_relaxed);
 	l->recheck_at = clock_ns(CLOCK_MONOTONIC) + RECHECK_NS;
 	l->due = NO_DUE;
 	TAILQ_INIT(&l->subs);
@@ -339,7 +337,10 @@ static int listener_sleep(struct aioevt_shm_listener *l, uint64_t until,
 	r = poll_subs(l, ret_sub, &busy);
 	/* listener_sleep:C  seq_cst, pairs with listener_wake:A */
 	if (!r && !atomic_load(&l->woken) && is_mine(l, bell))
-		futex_wait(bell, armed, earliest(busy, until, l->due));
+		futex_wait_bits(bell, armed, listener_bit(l), earliest(busy, until, l->due));
+	/* listener_sleep:D  relaxed, pairs with listener_wake:D: awake. A waker that does not see it
+	 * yet wakes nobody else; one that sees it too early comes before the next A, so C sees it */
+	atomic_store_explicit(&l->bell, NULL, memory_order_relaxed);
 	if (bell == &l->shared->doorbell)
 		bell_disarm(bell, armed);
 	return r;

@@ -22,6 +22,12 @@ uint32_t bell_arm(_Atomic uint32_t *bell);
 void bell_ring(_Atomic uint32_t *bell, int n);
 void bell_disarm(_Atomic uint32_t *bell, uint32_t armed);
 
+/*
+ * Wake those who sleep with one of @bits, see futex_wait_bits(); @bell stays armed for the others.
+ * Async-signal-safe.
+ */
+void bell_call(_Atomic uint32_t *bell, uint32_t bits);
+
 /* There is a new event: tell the listeners that have patterns. */
 void listeners_ring_patterns(struct aioevt_shm *bus);
 
@@ -85,12 +91,18 @@ struct aioevt_shm_listener {
 	uint64_t due;			/* of the earliest timer of its events, see due.c */
 	uint64_t spin_always, spin_busy;
 	_Atomic uint32_t woken;		/* by aioevt_shm_listener_wake() */
-	_Atomic uint32_t *_Atomic bell;	/* that it sleeps, or slept last, on */
+	_Atomic uint32_t *_Atomic bell;	/* that it sleeps on, or was armed for it; NULL: none */
 	unsigned streak;		/* records since it last slept */
 	unsigned n_waits;
 	unsigned batch;			/* records since it last waited */
 	void (*on_close)(void *data);	/* of each sub, see retune.h */
 };
+
+/* What it sleeps with on a bell that it shares, see bell.c. */
+static inline uint32_t listener_bit(const struct aioevt_shm_listener *l)
+{
+	return UINT32_C(1) << l->index % 32;
+}
 
 /* From the first record of an event, whatever its number. */
 #define FROM_START	((enum aioevt_shm_from)100)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A waiter that is killed, or stopped, at each instruction of a wait: arming, sleeping, being
- * woken, timing out, with its own bell and with one that it shares; of reading; and an
- * emitter that waits for room. The other waiter of the event is woken by each record all
- * the same, and the victim, if it goes on, gets what came, or is told how much it missed.
+ * woken, timing out, with its own bell and with one that it shares; of reading; an
+ * emitter that waits for room; and who calls one of several sleepers, or emits while somebody
+ * does. The other waiter of the event is woken by each record all the same, and the victim, if it
+ * goes on, gets what came, or is told how much it missed.
  */
 #include "freeze.h"
+
+#include <sched.h>
 
 #define PATIENCE	(60 * MS)	/* of a wait that nothing ends: stepped, it is slow */
 
@@ -192,9 +195,90 @@ static void run_full(void)
 	freeze_run(&op);
 }
 
+/* ---- one of several sleepers is called ------------------------------------------------------ */
+
+/* A listener that, for what others see, a thread of the victim sleeps with. */
+static void ready_to_call(void)
+{
+	_Atomic uint32_t *bell;
+
+	victim_open();
+	victim.listener = listener_of(victim.bus);
+	victim.sub = sub_of(victim.listener, "frozen", 0);
+	bell = &victim.event->map->event->bell;
+	atomic_store(&victim.listener->bell, bell);
+	bell_arm(bell);
+}
+
+static void call_it(void)
+{
+	aioevt_shm_listener_wake(victim.listener);
+}
+
+static void verify_called(void)
+{
+	check_eq(atomic_load(&victim.listener->woken), 1);
+}
+
+static void run_call(void)
+{
+	struct freeze op = {
+		.what = "call one of several sleepers", .ready = ready_to_call, .act = call_it,
+		.verify = verify_called, .share = 3,
+	};
+
+	freeze_run(&op);
+}
+
+static void ready_to_emit(void)
+{
+	victim_open();
+	payload_make(&payload, VICTIM, freeze_point.n, FREEZE_SMALL);
+}
+
+static void emit_it(void)
+{
+	freeze_told->err = aioevt_shm_emit(victim.event, &payload, FREEZE_SMALL, NULL);
+}
+
+/* Another than the waiter. A victim that goes on has to wake the waiter itself. */
+static void survive_calling(void)
+{
+	bell_call(&crew.event->map->event->bell, listener_bit(crew.other));
+	if (freeze_point.mode != FREEZE_OVERTAKE)
+		crew_go_on();
+}
+
+static void await_victim(void)
+{
+	uint64_t start = now_ns();
+
+	while (!crew_n_victim()) {
+		check(now_ns() - start < FREEZE_BOUND);
+		sched_yield();
+	}
+}
+
+static void verify_emit(void)
+{
+	check_eq(freeze_told->err, 0);
+}
+
+static void run_emit(void)
+{
+	struct freeze op = {
+		.what = "emit, while one sleeper is called", .ready = ready_to_emit,
+		.act = emit_it, .survive = survive_calling, .finished = await_victim,
+		.verify = verify_emit, .share = 3,
+	};
+
+	freeze_run(&op);
+}
+
 int main(void)
 {
 	struct crew_config config = CREW_CONFIG(FREEZE_SMALL, .flags = 0);
+	struct crew_config company = CREW_CONFIG(FREEZE_SMALL, .company = true);
 
 	freeze_begin();
 	crew_begin(&config);
@@ -207,6 +291,10 @@ int main(void)
 	run_read("wait and read", 0);
 	run_read("wait and read, reliable", AIOEVT_SHM_RELIABLE);
 	run_full();
+	crew_end();
+	crew_begin(&company);
+	run_call();
+	run_emit();
 	crew_end();
 	return freeze_end();
 }

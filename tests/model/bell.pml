@@ -49,6 +49,18 @@ inline bell_arm(p, bell, armed)
 /* Relaxed, so it may be late: but not later than what its process does to that word next. */
 #define bell_disarm(p, bell, armed)	buffer[p]!bell, armed + 1, armed	/* bell_arm:B */
 
+/* Of those who sleep on it only process @to is woken; @v is 0 before and after. */
+inline bell_call(p, bell, to, v)
+{
+	IF(MUT == MUT_CALL_FIRST, locked(p, IF(asleep[to] == bell, asleep[to] = 0)));
+	v = mem[bell];							/* bell_call:A */
+	IF(v & ARMED && MUT != MUT_CALL_STILL,
+	   locked(p, IF(mem[bell] == v,					/* bell_call:B */
+		mem[bell] = (MUT == MUT_CALL_DISARM -> v + 1 : v + 2))));
+	IF(MUT != MUT_CALL_FIRST, locked(p, IF(asleep[to] == bell, asleep[to] = 0)));
+	v = 0
+}
+
 /* @v is 0 before and after */
 inline bell_ring(p, bell, v)
 {
@@ -60,9 +72,9 @@ inline bell_ring(p, bell, v)
 		:: mem[bell] == v || MUT == MUT_RING_STORE ->
 			mem[bell] = (MUT == MUT_BIT -> v - 1 : v + 1);
 			ringing++
-		:: else -> v = 0
+		:: else -> v = (mem[bell] & ARMED && MUT != MUT_FAIL_SILENT -> ARMED + 1 : 0)
 		fi);
 		IF(v && MUT != MUT_WAKE_FIRST, futex_wake(bell));
-		atomic { IF(v, ringing--); v = 0; check() }
+		atomic { IF(v & ARMED, ringing--); v = 0; check() }
 	fi
 }

@@ -55,6 +55,8 @@ wake pass   quick  news              NEV=2 E0=1 E1=0
 wake pass   safety woken             WAKES=1
 wake pass   quick  bell              SHARED=1 E1=1
 wake pass   quick  bell-of-two       SHARED=1 NL=2
+wake pass   safety called            SHARED=1 WAKES=1
+wake pass   deep   called-of-two     SHARED=1 NL=2 WAKES=1 ATONCE=1
 registry pass quick  all             LIVE0=1
 registry pass quick  rest             DO_REST=1 LIVE0=1 K=1 OPS0=2 OPS1=2 DO_REMOVE=0
 registry pass quick  remove-two      NN=2 LIVE0=2 DO_OPEN=0 DO_RETIRE=0
@@ -115,6 +117,12 @@ wake caught quick  MUT_WOKEN_EARLY   WAKES=1	# woken looked at before the bell i
 wake caught quick  MUT_BELL_LATE     WAKES=1	# bell named after woken was looked at
 wake caught quick  MUT_WOKEN_DROP    WAKES=1	# a record was found: the wake is forgotten
 wake caught quick  MUT_WOKEN_HASTY   WAKES=1	# -EINTR without one more look
+wake caught quick  MUT_CALL_FIRST    SHARED=1 WAKES=1	# call: FUTEX_WAKE before the bell is moved on
+wake caught quick  MUT_CALL_STILL    SHARED=1 WAKES=1	# call: the bell is not moved on
+wake caught quick  MUT_CALL_DISARM   SHARED=1 NL=2 WAKES=1 ATONCE=1	# call: the bell is left disarmed, others sleep on it
+wake caught quick  MUT_FAIL_SILENT   SHARED=1 WAKES=1	# ring: who fails wakes nobody, though it may have been called
+wake caught quick  MUT_NAMED_FIRST   WAKES=1	# listener_wake: the bell's name loaded before woken is stored
+wake caught quick  MUT_UNNAMED_EARLY WAKES=1	# the bell not named any more when the listener falls asleep
 space caught quick MUT_ARM_STORE     E=2	# arming is a buffered store
 space caught quick MUT_RING_STORE    E=2	# bell moved on by a store
 space caught quick MUT_BIT           E=2	# bell is a bit, without a generation
@@ -193,7 +201,7 @@ job()
 	defaults="MUT=0"
 	case $model in
 	ring) defaults="$defaults N=2 NE=2 E0=1 NR=1 THREADS=0 CLOSE=0" ;;
-	wake) defaults="$defaults NEV=1 NL=1 E0=1 E1=0 WAKES=0 SHARED=0" ;;
+	wake) defaults="$defaults NEV=1 NL=1 E0=1 E1=0 WAKES=0 SHARED=0 ATONCE=0" ;;
 	space) defaults="$defaults D=1 E=1 LEAVES=0" ;;
 	grow) defaults="$defaults MAX=3" ;;
 	port) defaults="$defaults KILLS=1" ;;

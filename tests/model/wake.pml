@@ -7,19 +7,21 @@
  * asleep while a record committed since it subscribed is unread, unless the emitter of just
  * that record stands between its commit and the end of its wake, or somebody moved the bell
  * on and stands before his FUTEX_WAKE. (Then the re-check reads it.) And a call of
- * aioevt_shm_listener_wake() is answered by -EINTR, once what was committed before it is read.
+ * aioevt_shm_listener_wake() is answered by -EINTR, once what was committed before it is read,
+ * also if an emitter moved the bell on and was killed before its FUTEX_WAKE.
  *
  * run.sh defines the instance: NEV, 1 or 2 events (of 2, a listener finds out by news bits which
  * to look at); NL listeners, each of which listens to all; E0 and E1, the records of the two
- * emitters; WAKES, of listener 0; SHARED, 1 if none sleeps on its own bell; MUT, the mutation,
- * or 0. Labels in comments are those of the
+ * emitters; WAKES, of listener 0; SHARED, 1 if none sleeps on its own bell; ATONCE, 1 if a
+ * listener subscribes in one step; MUT, the mutation, or 0. Labels in comments are those of the
  * code; a line without one is a step that only the process itself can see.
  */
 mtype = {
 	MUT_ARM_STORE, MUT_RING_STORE, MUT_WAKE_FIRST, MUT_BIT, MUT_NO_RECHECK, MUT_COMMIT_STORE,
 	MUT_BELL_FIRST, MUT_DISARM_EVENT, MUT_NO_GRACE, MUT_NOT_READY, MUT_BIT_STORE,
 	MUT_WORDS_LAST, MUT_NEWS_LATE, MUT_NEWS_LAST, MUT_WOKEN_STORE,
-	MUT_WOKEN_EARLY, MUT_BELL_LATE, MUT_WOKEN_DROP, MUT_WOKEN_HASTY
+	MUT_WOKEN_EARLY, MUT_BELL_LATE, MUT_WOKEN_DROP, MUT_WOKEN_HASTY, MUT_CALL_FIRST,
+	MUT_CALL_STILL, MUT_CALL_DISARM, MUT_FAIL_SILENT, MUT_NAMED_FIRST, MUT_UNNAMED_EARLY
 }
 /* slots of an event, never reused; of two records one is revoked at most, of three two */
 #if E0 + E1 > 2
@@ -70,7 +72,7 @@ inline check()
 				}
 			}
 		}
-		assert(!asleep[LISTENER(0)] || !mem[WOKEN] || waking || ringing);
+		assert(!asleep[LISTENER(0)] || !mem[WOKEN] || waking);
 		x = 0; y = 0; z = 0
 	}
 }
@@ -122,6 +124,7 @@ proctype waker()
 
 end:	do
 	:: n < WAKES ->
+		IF(MUT == MUT_NAMED_FIRST, bell = mem[ITS_BELL]);
 		if
 		:: MUT == MUT_WOKEN_STORE -> atomic { store(WAKER, WOKEN, 1); waking = true }
 		:: else -> locked(WAKER,					/* listener_wake:A */
@@ -130,8 +133,8 @@ end:	do
 			for (s : 0 .. S - 1) { IF(mem[SLOT(0, s)] >= COMMITTED && due == s, due++) }
 			s = 0)
 		fi;
-		bell = mem[ITS_BELL];						/* listener_wake:D */
-		bell_ring(WAKER, bell, v);
+		IF(MUT != MUT_NAMED_FIRST, bell = mem[ITS_BELL]);		/* listener_wake:D */
+		IF(bell, bell_call(WAKER, bell, LISTENER(0), v));
 		atomic { bell = 0; n++; waking = false; check() }
 	od
 }
@@ -149,6 +152,7 @@ proctype listener(byte l)
 	bool found, taken;			/* ghost: a listener_wake not answered yet */
 
 	news = (MUT == MUT_NOT_READY -> 0 : (1 << NEV) - 1);			/* sub_mark_ready() */
+	IF(ATONCE, locked(me, POS(l, 0) = head[0]; mem[WORDS(0)] = 1; mem[BITS(0)] = mem[BITS(0)] | 1 << l); goto poll);
 	for (ev : 0 .. NEV - 1) {
 		POS(l, ev) = head[ev];						/* ring_frontier:A */
 		IF(MUT != MUT_WORDS_LAST, locked(me, mem[WORDS(ev)] = 1));	/* bus_raise:A */
@@ -212,12 +216,14 @@ armed_look:
 		IF(WAKES && l == 0 && (MUT == MUT_WOKEN_EARLY -> st : mem[WOKEN]), goto leave)	/* listener_sleep:C */
 	}
 	IF(WAKES && l == 0 && MUT == MUT_BELL_LATE, locked(me, mem[ITS_BELL] = bell));
+	IF(MUT == MUT_UNNAMED_EARLY, store(me, ITS_BELL, 0));
 	locked(me, futex_wait(me, bell, armed); check());
 end:	if
 	:: !asleep[me]
 	:: asleep[me] && busy[l] -> asleep[me] = 0; why = WAKING	/* the grace is over */
 	fi;
-leave:	IF(bell == DOORBELL(l) || MUT == MUT_DISARM_EVENT, bell_disarm(me, bell, armed));
+leave:	IF(WAKES && l == 0, store(me, ITS_BELL, 0));			/* listener_sleep:D */
+	IF(bell == DOORBELL(l) || MUT == MUT_DISARM_EVENT, bell_disarm(me, bell, armed));
 	atomic {
 		bell = 0; armed = 0; st = 0;
 		if :: why == WAKING -> why = AWAKE; ev = 0 :: else -> goto poll fi
@@ -232,7 +238,6 @@ grace:	do							/* ring_revoke:A */
 
 init {
 	atomic {
-		mem[ITS_BELL] = DOORBELL(0);
 		run emitter(0); run emitter(1);
 		run listener(0);
 		IF(NL > 1, run listener(1));
