@@ -102,7 +102,9 @@ void cursor_deinit(struct cursor *cursor)
 		free(cursor->places[i]);
 	free(cursor->places);
 	free(cursor->path);
-	*cursor = (struct cursor){ .file = NULL };
+	if (cursor->lock >= 0)
+		close(cursor->lock);
+	*cursor = CURSOR_INIT;
 }
 
 /* ---- reading -------------------------------------------------------------------- */
@@ -144,71 +146,148 @@ static bool parse_line(struct cursor *cursor, char *line)
 	return true;
 }
 
-static int read_lines(struct cursor *cursor, FILE *in)
+static int complain_file(const struct cursor *cursor, int error)
 {
-	char *line = NULL;
-	size_t room = 0, n = 0;
-	int status = STATUS_DONE;
-	ssize_t len;
+	complain("--cursor-file \"%s\": %s", cursor->file, strerror(error));
+	return STATUS_TROUBLE;
+}
 
-	while (!status && (len = getline(&line, &room, in)) > 0) {
-		n++;
-		if (line[len - 1] == '\n')
-			line[--len] = '\0';
-		if (strlen(line) == (size_t)len && parse_line(cursor, line))
+/* Take the @size bytes of @text apart, which has room for one more. */
+static int parse_lines(struct cursor *cursor, char *text, size_t size)
+{
+	size_t len, n = 1;
+
+	for (char *line = text; line < text + size; line += len + 1, n++) {
+		len = (size_t)((char *)memchr(line, '\n', size - (size_t)(line - text)) - line);
+		line[len] = '\0';
+		if (strlen(line) == len && parse_line(cursor, line))
 			continue;
 		complain("--cursor-file \"%s\": line %zu is not \"SEQ NAME TIME\"", cursor->file, n);
-		status = STATUS_TROUBLE;
+		return STATUS_TROUBLE;
 	}
-	if (!status && ferror(in)) {
-		complain("--cursor-file \"%s\": %s", cursor->file, strerror(errno));
-		status = STATUS_TROUBLE;
-	}
-	free(line);
+	return STATUS_DONE;
+}
+
+/* Not by stdio: the lock would end with its descriptor, or with any other of this file. */
+static int read_file(struct cursor *cursor)
+{
+	size_t room = 0, size = 0;
+	char *text = NULL;
+	ssize_t n;
+	int status;
+
+	do {
+		if (room - size < 2) {
+			room = 2 * room + 4096;
+			text = realloc(text, room);
+			check_memory(text ? 0 : -ENOMEM);
+		}
+		n = read(cursor->lock, text + size, room - size - 1);
+		size += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
+	if (size && text[size - 1] != '\n')
+		text[size++] = '\n';
+	status = n < 0 ? complain_file(cursor, errno) : parse_lines(cursor, text, size);
+	free(text);
 	return status;
 }
 
-static int read_file(struct cursor *cursor, int fd)
-{
-	struct stat st;
-	FILE *in;
-	int status;
+/* ---- one run at a time ---------------------------------------------------------- */
 
-	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
-		complain("--cursor-file \"%s\": not a regular file", cursor->file);
-		close(fd);
-		return STATUS_TROUBLE;
+/*
+ * Lock the file, so that a second run finds out. The file is replaced by each save, which locks the
+ * new one before it takes its name: so the lock counts only if the name still leads to this file.
+ *
+ * A POSIX lock, since it tells the process that has it; it ends with the process, and when the
+ * process closes any descriptor of the file: so this one stays open, and there is no other.
+ * Returns 0, or -EAGAIN if it is locked; 0 too where the file system has no locks.
+ */
+static int lock_file(int fd, pid_t *ret_pid)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_SETLK, &lock) == 0)
+		return 0;
+	/* A file that is read-only can be replaced: then another may have locked it, but not this. */
+	if ((errno != EAGAIN && errno != EACCES && errno != EBADF) ||
+	    fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+		return 0;
+	*ret_pid = lock.l_pid;
+	return -EAGAIN;
+}
+
+static bool is_named(int fd, const char *file)
+{
+	struct stat here, there;
+
+	return fstat(fd, &here) == 0 && stat(file, &there) == 0 &&
+	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+static int open_file(const char *file)
+{
+	int fd = open(file, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 && errno != ENOENT)
+		fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd;
+}
+
+static int complain_lock(const struct cursor *cursor, pid_t pid)
+{
+	if (pid > 0)
+		complain("--cursor-file \"%s\": in use by process %d", cursor->file, (int)pid);
+	else
+		complain("--cursor-file \"%s\": in use by a process of another PID namespace",
+			 cursor->file);
+	return STATUS_TROUBLE;
+}
+
+/* Open the file that has the name, and lock it. */
+static int open_locked(struct cursor *cursor)
+{
+	const char *what = "";
+	struct stat st;
+	pid_t pid = 0;
+	int err;
+
+	for (;;) {
+		cursor->lock = open_file(cursor->file);
+		if (cursor->lock < 0 && errno == ENOENT) {
+			/* So that it is where a link says, and of the mode that new files have. */
+			cursor->lock = open(cursor->file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+			what = " cannot be written";
+		}
+		if (cursor->lock < 0) {
+			complain("--cursor-file \"%s\"%s: %s", cursor->file, what,
+				 strerror(errno));
+			return STATUS_TROUBLE;
+		}
+		if (fstat(cursor->lock, &st) == 0 && !S_ISREG(st.st_mode)) {
+			complain("--cursor-file \"%s\": not a regular file", cursor->file);
+			return STATUS_TROUBLE;
+		}
+		cursor->mode = st.st_mode & 0777;
+		err = lock_file(cursor->lock, &pid);
+		if (is_named(cursor->lock, cursor->file))
+			return err < 0 ? complain_lock(cursor, pid) : STATUS_DONE;
+		close(cursor->lock);	/* it was replaced meanwhile */
 	}
-	cursor->mode = st.st_mode & 0777;
-	in = fdopen(fd, "re");
-	check_memory(in ? 0 : -errno);
-	status = read_lines(cursor, in);
-	fclose(in);
-	return status;
 }
 
 int cursor_load(struct cursor *cursor, const char *file)
 {
-	const char *what = "";
-	int fd;
+	int status;
 
 	cursor->file = file;
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT) {
-		/* So that it is where a link says, and of the mode that new files have. */
-		fd = open(file, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
-		what = " cannot be written";
-	}
-	if (fd >= 0)
-		cursor->path = realpath(file, NULL);
-	if (!cursor->path) {
-		complain("--cursor-file \"%s\"%s: %s", file, what, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return STATUS_TROUBLE;
-	}
+	status = open_locked(cursor);
+	if (status)
+		return status;
+	cursor->path = realpath(file, NULL);
+	if (!cursor->path)
+		return complain_file(cursor, errno);
 	cursor->is_changed = true;	/* the first save shows whether it can be written */
-	return read_file(cursor, fd);
+	return read_file(cursor);
 }
 
 /* ---- writing -------------------------------------------------------------------- */
@@ -241,8 +320,27 @@ static int write_places(const struct cursor *cursor, int fd)
 	return fclose(out) ? -errno : 0;
 }
 
+/* Let the file at @path take the name, locked before anybody else can open it. */
+static int take_place(struct cursor *cursor, const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC), err;
+	pid_t pid;
+
+	if (fd < 0)
+		return -errno;
+	lock_file(fd, &pid);
+	err = rename(path, cursor->path) < 0 ? -errno : 0;
+	if (!err) {
+		close(cursor->lock);
+		cursor->lock = fd;
+		return 0;
+	}
+	close(fd);
+	return err;
+}
+
 /* Beside the file, then in its place. */
-static int replace(const struct cursor *cursor)
+static int replace(struct cursor *cursor)
 {
 	char *temporary;
 	int fd, err;
@@ -251,8 +349,8 @@ static int replace(const struct cursor *cursor)
 		return -ENOMEM;
 	fd = mkostemp(temporary, O_CLOEXEC);
 	err = fd < 0 ? -errno : write_places(cursor, fd);
-	if (!err && rename(temporary, cursor->path) < 0)
-		err = -errno;
+	if (!err)
+		err = take_place(cursor, temporary);
 	if (err < 0 && fd >= 0)
 		unlink(temporary);
 	free(temporary);

@@ -31,6 +31,7 @@ struct place {
 
 struct cursor {
 	const char *file;	/* as it was given */
+	int lock;		/* the file, open and locked; -1: it is not */
 	char *path;		/* of what is replaced */
 	mode_t mode;
 	bool is_changed;
@@ -39,9 +40,12 @@ struct cursor {
 	struct place *recent;
 };
 
+#define CURSOR_INIT ((struct cursor){ .lock = -1 })
+
 /*
- * Read the file; an empty one is made if there is none. Returns 0 or the exit status after a
- * message; then cursor_deinit() is to be called all the same.
+ * Lock and read the file; an empty one is made if there is none. It stays locked until
+ * cursor_deinit(): another process that has it is named in a message. Returns 0 or the exit status
+ * after a message; then cursor_deinit() is to be called all the same.
  */
 int cursor_load(struct cursor *cursor, const char *file);
 

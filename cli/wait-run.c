@@ -306,7 +306,7 @@ static int listen_and_take(struct run *run)
 
 int wait_run(const struct wait *wait)
 {
-	struct run run = { .wait = wait, .ear = EAR_INIT };
+	struct run run = { .wait = wait, .ear = EAR_INIT, .cursor = CURSOR_INIT };
 	int status;
 
 	init_wanted(&run);

@@ -94,7 +94,7 @@ static int count_entries(const char *of)
 /* How many places the file has. */
 static size_t load(void)
 {
-	struct cursor cursor = { .file = NULL };
+	struct cursor cursor = CURSOR_INIT;
 	size_t n;
 
 	check_eq(cursor_load(&cursor, path), STATUS_DONE);
@@ -138,7 +138,7 @@ int main(void)
 {
 	static const int numbers[] = { SIGHUP, SIGINT, SIGTERM, SIGALRM, SIGXFSZ };
 	struct rlimit no_core = { 0, 0 };
-	struct cursor cursor = { .file = NULL };
+	struct cursor cursor = CURSOR_INIT;
 	int n_fds;
 
 	check(mkdtemp(dir) != NULL);

@@ -209,6 +209,28 @@ $((i + 3))"
 	expect "file" "$(cat "$CURSOR")" "0 e"
 }
 
+@test "1: a cursor file that another run uses, which is named" {
+	local i
+
+	cursor
+	ln -s "$CURSOR" "$CURSOR.link"
+	start_aioevt wait e --follow --cursor-file "$CURSOR" --timeout 20
+	until_listening e
+	for i in 1 2; do
+		run_aioevt 1 wait e --cursor-file "$CURSOR.link" --timeout 0
+		expect "stderr" "$errors" \
+			"aioevt: --cursor-file \"$CURSOR.link\": in use by process $BACKGROUND"
+		# and after the file was replaced
+		run_aioevt emit e "$i"
+		until_true grep -q "^$i e" "$CURSOR"
+	done
+	run_aioevt 1 wait e --cursor-file "$CURSOR" --timeout 0
+	kill -KILL "$BACKGROUND"
+	end_aioevt 137
+	run_aioevt 124 wait e --cursor-file "$CURSOR" --timeout 0
+	expect "entries" "$(ls "${CURSOR%/*}" | xargs)" "cursor cursor.link"
+}
+
 @test "1: a cursor file that cannot be read or written, before waiting" {
 	local i
 
