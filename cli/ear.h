@@ -24,7 +24,7 @@ struct ear {
 	bool from_after;	/* hear what is newer than that, not only what is new */
 	bool from_last;		/* hear the newest record of each event, then what is new */
 	struct cursor *cursor;	/* may be NULL; hear what is not known to it, see place.h */
-	uint32_t flags;		/* of aioevt_shm_listen(): AIOEVT_SHM_RELIABLE or 0 */
+	uint32_t flags;		/* of aioevt_shm_listen(): RELIABLE, OBSERVE or 0 */
 	bool many;		/* more than one event may have something */
 	struct held *held;	/* many: one record of each event that has any */
 	size_t n_held, held_room;

@@ -162,7 +162,7 @@ int emit_await_need(const struct emit *emit, struct aioevt_shm_event *event)
 		err = aioevt_shm_event_get_info(event, &info);
 		if (err < 0)
 			return err;
-		n = emit->ack ? info.n_reliable : info.n_listeners;
+		n = emit->ack ? info.n_reliable : info.n_listeners - info.n_observers;
 		if (n >= emit->need)
 			return 0;
 		now = aioevt_in_ns(0);
@@ -215,7 +215,7 @@ static int is_same(const struct emit *emit, struct aioevt_shm *bus)
 		return r;
 	last = malloc(emit->size);
 	check_memory(last ? 0 : -ENOMEM);
-	r = aioevt_shm_listen(listener, emit->name, 0, AIOEVT_SHM_FROM_LAST, 1, NULL);
+	r = aioevt_shm_listen(listener, emit->name, AIOEVT_SHM_OBSERVE, AIOEVT_SHM_FROM_LAST, 1, NULL);
 	if (!r)
 		r = aioevt_shm_wait(listener, 0, &sub);
 	if (!r)

@@ -195,8 +195,8 @@ static int fire_due(struct aioevt_shm_listener *listener, const char *name)
 	struct aioevt_shm_sub *sub, *ready;
 	int err;
 
-	err = aioevt_shm_listen(listener, name, AIOEVT_SHM_EXISTING, AIOEVT_SHM_FROM_NEW, 0,
-				&sub);
+	err = aioevt_shm_listen(listener, name, AIOEVT_SHM_EXISTING | AIOEVT_SHM_OBSERVE,
+				AIOEVT_SHM_FROM_NEW, 0, &sub);
 	if (err < 0)
 		return err;
 	err = aioevt_shm_wait(listener, 0, &ready);
@@ -216,7 +216,7 @@ static int look_back(struct get *get, struct aioevt_shm_listener *listener,
 		err = aioevt_shm_event_get_info(event, &info);
 	if (err < 0 || !info.last_seq)
 		return err;
-	err = aioevt_shm_listen(listener, name, AIOEVT_SHM_EXISTING, AIOEVT_SHM_FROM_LAST,
+	err = aioevt_shm_listen(listener, name, AIOEVT_SHM_EXISTING | AIOEVT_SHM_OBSERVE, AIOEVT_SHM_FROM_LAST,
 				get->n, &sub);
 	if (err < 0)
 		return err;

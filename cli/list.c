@@ -122,8 +122,9 @@ static void print_json(const struct list *list, const struct row *row)
 		       find_age(list, row));
 	else
 		fputs(",\"time\":null,\"age_ns\":null", stdout);
-	printf(",\"listeners\":%" PRIu32 ",\"reliable\":%" PRIu32 ",\"depth\":%" PRIu32,
-	       info->n_listeners, info->n_reliable, info->depth);
+	printf(",\"listeners\":%" PRIu32 ",\"observers\":%" PRIu32 ",\"reliable\":%" PRIu32
+	       ",\"depth\":%" PRIu32, info->n_listeners, info->n_observers, info->n_reliable,
+	       info->depth);
 	if (info->slowest_pid)
 		printf(",\"slowest\":{\"lag\":%" PRIu64 ",\"pid\":%d}}\n",
 		       info->slowest_lag, (int)info->slowest_pid);
@@ -154,9 +155,9 @@ static void print_row(const struct list *list, const struct row *row, int width)
 	if (info->slowest_pid)
 		snprintf(slowest, sizeof(slowest), "%" PRIu64 " (pid %d)",
 			 info->slowest_lag, (int)info->slowest_pid);
-	printf("%s%*s  %10" PRIu64 "  %9" PRIu32 "  %7s  %7" PRIu32 "  %s\n", row->event,
-	       width - n, "", info->n_records, info->n_listeners, age, info->depth,
-	       slowest);
+	printf("%s%*s  %10" PRIu64 "  %9" PRIu32 "  %9" PRIu32 "  %7s  %7" PRIu32 "  %s\n",
+	       row->event, width - n, "", info->n_records, info->n_listeners,
+	       info->n_observers, age, info->depth, slowest);
 }
 
 static void print_table(const struct list *list)
@@ -166,8 +167,8 @@ static void print_table(const struct list *list)
 
 	if (!list->rows.n)
 		return;
-	printf("%-*s  %10s  %9s  %7s  %7s  %s\n", width, "EVENT", "RECORDS", "LISTENERS",
-	       "LAST", "DEPTH", "SLOWEST");
+	printf("%-*s  %10s  %9s  %9s  %7s  %7s  %s\n", width, "EVENT", "RECORDS", "LISTENERS",
+	       "OBSERVERS", "LAST", "DEPTH", "SLOWEST");
 	for (i = 0; i < list->rows.n; i++)
 		print_row(list, &list->rows.v[i], width);
 }

@@ -42,7 +42,7 @@ static int is_another(struct ear *ear, const struct place *place)
 
 	if (n < 0)
 		return n;
-	n = aioevt_shm_listen(listener, place->name, 0, AIOEVT_SHM_FROM_SEQ, place->seq, &sub);
+	n = aioevt_shm_listen(listener, place->name, AIOEVT_SHM_OBSERVE, AIOEVT_SHM_FROM_SEQ, place->seq, &sub);
 	if (n == 0)
 		n = heard_read(&heard, sub, &record);
 	aioevt_shm_listener_free(listener);

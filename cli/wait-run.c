@@ -316,6 +316,7 @@ int wait_run(const struct wait *wait)
 	run.ear.after = wait->after;
 	run.ear.from_after = wait->has_after;
 	run.ear.from_last = wait->or_last;
+	run.ear.flags = wait->observe ? AIOEVT_SHM_OBSERVE : 0;
 	run.ear.for_reader = wait->count > 1 || wait->all;
 	run.ear.cursor = wait->cursor_file ? &run.cursor : NULL;
 

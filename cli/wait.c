@@ -13,7 +13,7 @@
 static const char doc[] = "Wait for events and print them. Status: as aioevt-wait(1) tells.";
 
 enum {
-	KEY_AFTER = 0x100, KEY_ALL, KEY_ANY, KEY_COUNT, KEY_CURSOR_FILE, KEY_FOLLOW, KEY_OR_LAST,
+	KEY_AFTER = 0x100, KEY_ALL, KEY_ANY, KEY_COUNT, KEY_CURSOR_FILE, KEY_FOLLOW, KEY_OBSERVE, KEY_OR_LAST,
 	KEY_READY_FD, KEY_STRICT, KEY_WHERE, KEY_WHILE_ALIVE,
 };
 
@@ -24,6 +24,7 @@ static const struct argp_option options[] = {
 	{ "count", KEY_COUNT, "N", 0, "Take N records; with --all N of each NAME", 1 },
 	{ "cursor-file", KEY_CURSOR_FILE, "FILE", 0, "Go on where the last run ended", 1 },
 	{ "follow", KEY_FOLLOW, NULL, 0, "Print each record, until interrupted", 1 },
+	{ "observe", KEY_OBSERVE, NULL, 0, "Do not count for emit --need", 1 },
 	{ "or-last", KEY_OR_LAST, NULL, 0, "The newest record that is there will do", 1 },
 	{ "ready-fd", KEY_READY_FD, "FD", 0, "Write a newline to FD once listening", 1 },
 	{ "strict", KEY_STRICT, NULL, 0, "Status 3 if records were missed", 1 },
@@ -133,6 +134,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_FOLLOW:
 		wait->follow = true;
+		return 0;
+	case KEY_OBSERVE:
+		wait->observe = true;
 		return 0;
 	case KEY_OR_LAST:
 		wait->or_last = true;

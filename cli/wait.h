@@ -19,7 +19,7 @@ struct wait {
 	uint64_t after;
 	uint64_t count;			/* of records; with all: under each name */
 	bool all, any;
-	bool has_after, has_count, follow, or_last, strict;
+	bool has_after, has_count, follow, observe, or_last, strict;
 	int ready_fd;			/* -1: none */
 	pid_t alive;			/* 0: none */
 	const char *cursor_file;	/* NULL: none */

@@ -214,6 +214,7 @@ static int run(struct watch *watch)
 	watch->ear.names = watch->patterns;
 	watch->ear.n_names = watch->n_patterns;
 	watch->ear.for_reader = true;
+	watch->ear.flags = AIOEVT_SHM_OBSERVE;
 	status = ear_open(&watch->ear);
 	if (status)
 		return status;

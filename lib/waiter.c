@@ -377,7 +377,7 @@ static int look_count(struct aioevt_shm *shm, const char *name, void *out)
 	err = aioevt_shm_event_get_info(event, &info);
 	aioevt_shm_event_close(event);
 	if (!err)
-		*(int *)out = (int)info.n_listeners;
+		*(int *)out = (int)(info.n_listeners - info.n_observers);
 	return err;
 }
 

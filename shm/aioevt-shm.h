@@ -279,6 +279,7 @@ struct aioevt_shm_event_info {
 	uint64_t last_time;	/* ns, CLOCK_REALTIME; 0: no record is held */
 	uint32_t depth;
 	uint32_t n_listeners;	/* alive */
+	uint32_t n_observers;	/* of them, observers: AIOEVT_SHM_OBSERVE */
 	uint32_t n_reliable;	/* of them, reliable */
 	pid_t slowest_pid;	/* of the reliable reader that is furthest behind; 0: none */
 	uint64_t slowest_lag;	/* records it has not read yet */
@@ -322,6 +323,9 @@ enum aioevt_shm_from {
 
 /* Flags of aioevt_shm_listen(), beside AIOEVT_SHM_EXISTING */
 #define AIOEVT_SHM_RELIABLE	(1u << 16)	/* never overtaken: emitters get -EAGAIN */
+#define AIOEVT_SHM_OBSERVE	(1u << 17)	/* nobody's work: counted as an observer. Not
+						 * beside RELIABLE. A listener that has the event
+						 * without it too, by name or pattern, counts */
 
 /*
  * Listen to the event @pattern, made if it is new, or to every event, present and future,

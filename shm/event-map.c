@@ -87,6 +87,7 @@ static int map_region(struct event_map *map, unsigned k, uint64_t word)
 	ring->guard = guard;
 	if (!k) {
 		map->ctl = (void *)p;
+		map->observers = &map->ctl->reliable[bus->lo.n_words];
 		map->cursors = (void *)(p + bus->lo.ctl_size - bus->lo.n_listeners * 8);
 	}
 	return 0;

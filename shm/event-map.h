@@ -24,6 +24,7 @@ struct event_map {
 	uint64_t first_head;		/* of the last ring, when it was mapped */
 	struct event *event;
 	struct event_ctl *ctl;
+	_Atomic uint64_t *observers;	/* [n_words], see sub.c */
 	_Atomic uint64_t *cursors;	/* of reliable readers, see reliable.c */
 	struct ring ring[MAX_RINGS];
 };

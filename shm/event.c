@@ -282,19 +282,25 @@ static uint64_t count_records(struct event_map *map, unsigned k)
 	       ring_count_voids(ring, ring_oldest(ring, seq), seq);
 }
 
-static uint32_t count_listeners(struct event_map *map)
+static void count_kinds(struct event_map *map, struct aioevt_shm_event_info *info)
 {
-	uint32_t n = 0;
-
 	for (uint32_t w = 0; w < map->bus->lo.n_words; w++) {
-		/* count_listeners:A  relaxed: only to count them */
+		/* count_kinds:A  acquire, pairs with subscribe:A */
 		uint64_t bits = atomic_load_explicit(&map->event->listeners[w],
-						     memory_order_relaxed);
+						     memory_order_acquire);
+		/* count_kinds:B  relaxed: A saw what is told by it */
+		uint64_t observers = atomic_load_explicit(&map->observers[w],
+							  memory_order_relaxed);
 
-		for (; bits; bits &= bits - 1)
-			n += !listener_is_dead(map->bus, w * 64 + (uint32_t)__builtin_ctzll(bits));
+		for (; bits; bits &= bits - 1) {
+			uint32_t l = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			if (listener_is_dead(map->bus, l))
+				continue;
+			info->n_listeners++;
+			info->n_observers += (observers & bit_of(l)) != 0;
+		}
 	}
-	return n;
 }
 
 static void describe_slowest(struct event_map *map, struct aioevt_shm_event_info *info)
@@ -340,7 +346,7 @@ int aioevt_shm_event_get_info(struct aioevt_shm_event *ev,
 			info.last_seq = seq_to_user(&ev->bus->lo, seq);
 	}
 	info.depth = event_map_last(map)->depth;
-	info.n_listeners = count_listeners(map);
+	count_kinds(map, &info);
 	describe_slowest(map, &info);
 	err = bus_result(ev->bus, 0);
 	if (!err)

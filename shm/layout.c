@@ -168,7 +168,7 @@ static void place(struct layout *lo)
 						 LINE);
 	lo->event_stride = (uint32_t)round_up(sizeof(struct event) + lo->n_words * 8, LINE);
 	lo->body_stride = (uint32_t)round_up(lo->max_payload, BODY_ALIGN);
-	lo->ctl_size = (uint32_t)round_up(round_up(sizeof(struct event_ctl) + lo->n_words * 8,
+	lo->ctl_size = (uint32_t)round_up(round_up(sizeof(struct event_ctl) + 2 * lo->n_words * 8,
 						   LINE) + lo->n_listeners * 8, 2 * LINE);
 	lo->patterns = at;
 	at = round_up(at + lo->n_words * 8, LINE);

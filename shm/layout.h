@@ -39,7 +39,7 @@
  * they do here, and participants lock bytes from LOCK_BASE on. So a program can tell the version
  * of any bus, and whether anybody uses that bus.
  */
-#define BUS_VERSION	5u	/* text 7de30465733b1c11 */
+#define BUS_VERSION	6u	/* text 1101a7c465a213a8 */
 
 /*
  * The number of a struct rises when its fields stay where they are and mean something else, or
@@ -52,7 +52,7 @@ enum layout_meaning {
 	MEANING_PORT = 1,
 	MEANING_LISTENER = 2,
 	MEANING_EVENT = 2,
-	MEANING_EVENT_CTL = 1,
+	MEANING_EVENT_CTL = 2,
 	MEANING_RING_HEADER = 1,
 	MEANING_SLOT = 1,
 	MEANING_TIMER = 1,
@@ -175,8 +175,9 @@ static_assert(offsetof(struct event, listeners) == 264, "layout");
 
 /*
  * Stands at the start of an event's first region and stays for all its rings: the
- * reliable readers. The bitmap is followed by their cursors, one for each listener: the
- * next number (52), and which registration of that listener it is of (12), see reliable.c.
+ * reliable readers. The bitmap is followed by that of observers (sub.c), and by the cursors of the
+ * reliable readers, one for each listener: the next number (52), and which registration of that
+ * listener it is of (12), see reliable.c.
  */
 struct event_ctl {
 	_Atomic uint64_t epoch;			/* bumped when a reliable reader registers */
@@ -184,7 +185,7 @@ struct event_ctl {
 	uint64_t pad[6];
 	alignas(64) _Atomic uint32_t space;	/* futex: a bell, of emitters that wait for room */
 	uint32_t pad2;
-	_Atomic uint64_t reliable[];
+	_Atomic uint64_t reliable[];		/* n_words, and then n_words of observers */
 };
 static_assert(offsetof(struct event_ctl, wanted) == 8, "layout");
 static_assert(offsetof(struct event_ctl, space) == 64, "layout");

@@ -28,12 +28,16 @@ static int listen_name(struct aioevt_shm_listener *l, const char *name,
 		       enum aioevt_shm_from from, uint64_t from_value,
 		       struct aioevt_shm_sub **ret_sub)
 {
+	struct aioevt_shm_sub *sub;
 	struct aioevt_shm_event *ev;
 	int err;
 
 	/* By name: a sub whose event was removed is about to move to the event of that name. */
-	if (sub_find(l, name))
-		return -EEXIST;
+	sub = sub_find(l, name);
+	if (sub) {
+		err = flags & AIOEVT_SHM_OBSERVE ? 0 : sub_stop_observing(sub);
+		return err < 0 ? err : -EEXIST;
+	}
 	err = aioevt_shm_event_open(l->bus, name, open_flags, &ev);
 	if (err < 0)
 		return err;
@@ -91,17 +95,19 @@ static int listen_under(struct aioevt_shm_listener *l, const char *name, uint32_
 
 /*
  * Whether @name falls under the newest pattern, if @only_newest, or under any; with the flags of
- * all that it falls under in *ret_flags: one of them is reliable, so is the sub.
+ * all that it falls under in *ret_flags: one of them is reliable, so is the sub; all of them
+ * observe, so does the sub.
  */
 static bool is_under(const struct aioevt_shm_listener *l, const char *name, bool only_newest,
 		     uint32_t *ret_flags)
 {
-	uint32_t flags = 0;
+	uint32_t flags = AIOEVT_SHM_OBSERVE;
 	bool is_match = false;
 
 	for (const struct pattern *p = l->patterns; p; p = p->next) {
 		if (aioevt_shm_pattern_match(p->text, name)) {
-			flags |= p->flags;
+			flags |= p->flags & AIOEVT_SHM_RELIABLE;
+			flags &= p->flags | ~AIOEVT_SHM_OBSERVE;
 			is_match = true;
 		}
 		if (only_newest && !is_match)
@@ -125,6 +131,12 @@ static int try_event(struct aioevt_shm_listener *l, uint32_t index, uint64_t sta
 	    !is_under(l, text, first, &flags))
 		return 0;
 	sub = sub_find(l, text);
+	if (sub && !(flags & AIOEVT_SHM_OBSERVE)) {
+		int err = sub_stop_observing(sub);
+
+		if (err < 0 && err != -EPIPE)
+			return err;
+	}
 	return sub ? try_later(sub, index, state) :
 		     listen_under(l, text, flags, from, from_value);
 }
@@ -257,11 +269,12 @@ int aioevt_shm_listen(struct aioevt_shm_listener *l, const char *pattern, uint32
 		return err;
 	kind = aioevt_shm_pattern_check(pattern, strnlen(pattern, AIOEVT_SHM_NAME_MAX + 1),
 					NULL, NULL);
-	if (kind < 0 || flags & ~(AIOEVT_SHM_RELIABLE | AIOEVT_SHM_EXISTING) ||
+	if (kind < 0 || flags & ~(AIOEVT_SHM_RELIABLE | AIOEVT_SHM_EXISTING | AIOEVT_SHM_OBSERVE) ||
+	    (flags & AIOEVT_SHM_RELIABLE && flags & AIOEVT_SHM_OBSERVE) ||
 	    from > AIOEVT_SHM_FROM_TIME)
 		return -EINVAL;
 	open_flags = flags & AIOEVT_SHM_EXISTING;
-	flags &= AIOEVT_SHM_RELIABLE;
+	flags &= AIOEVT_SHM_RELIABLE | AIOEVT_SHM_OBSERVE;
 	if (!kind)
 		err = listen_name(l, pattern, open_flags, flags, from, from_value, ret_sub);
 	else

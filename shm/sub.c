@@ -5,8 +5,14 @@
  * shares with others is the listener's bit on the event, and the cursor if it is reliable
  * (reliable.c).
  *
+ * A sub may be an observer: nobody's work hangs on it, so it is not counted with those that an
+ * emitter waits for. The bit among the observers means something only beside the listener's bit:
+ * it is written before that, set or cleared, and stays when that goes. So there is nothing to
+ * reap, and what a former listener of that index, or a former event, left does not matter.
+ *
  * Ordering
  *   subscribe:A / listeners_ring:A,B   seq_cst, see bell.c.
+ *   subscribe:A / count_kinds:A    release/acquire: who counts it sees whether it observes.
  * Crash  a killed subscriber leaves its bit and cursor to the reaper of its port.
  */
 #include <errno.h>
@@ -61,15 +67,34 @@ static unsigned ring_of(struct event_map *map, uint64_t pos)
 
 /* ---- coming and going ------------------------------------------------------------------- */
 
+/* Say whether the sub observes. The listener's bit is not set, or it stops to. */
+static void set_kind(struct aioevt_shm_sub *sub)
+{
+	uint32_t l = sub->listener->index;
+	_Atomic uint64_t *word = &sub->ev->map->observers[l / 64];
+	bool observes = sub->flags & AIOEVT_SHM_OBSERVE;
+
+	/* set_kind:A  relaxed: only this listener changes its bit */
+	if (!(atomic_load_explicit(word, memory_order_relaxed) & bit_of(l)) == !observes)
+		return;
+	if (observes)
+		/* set_kind:B  relaxed: subscribe:A publishes it */
+		atomic_fetch_or_explicit(word, bit_of(l), memory_order_relaxed);
+	else
+		/* set_kind:C  relaxed: as B; or it counts a moment later */
+		atomic_fetch_and_explicit(word, ~bit_of(l), memory_order_relaxed);
+}
+
 static void set_bits(struct aioevt_shm_sub *sub)
 {
 	struct event *event = sub->ev->map->event;
 	uint32_t l = sub->listener->index;
 
+	set_kind(sub);
 	/* subscribe:B  is bus_raise:A, pairs with listeners_ring:A: the word is looked at
 	 * before the bit in it is set */
 	bus_raise(&event->n_words, l / 64 + 1);
-	/* subscribe:A  seq_cst, pairs with listeners_ring:B: then the ring is looked at */
+	/* subscribe:A  seq_cst, pairs with listeners_ring:B, count_kinds:A: then the ring is looked at */
 	atomic_fetch_or(&event->listeners[l / 64], bit_of(l));
 	sub->listener->by_event[sub->ev->map->ref.index] = sub;
 }
@@ -212,6 +237,18 @@ void sub_mark_ready(struct aioevt_shm_sub *sub)
 	sub->is_idle = false;
 	TAILQ_INSERT_TAIL(&sub->listener->ready, sub, ready);
 	sub->is_ready = true;
+}
+
+int sub_stop_observing(struct aioevt_shm_sub *sub)
+{
+	int err = sub->flags & AIOEVT_SHM_OBSERVE ? sub_revive(sub) : 0;
+
+	if (err < 0 || !(sub->flags & AIOEVT_SHM_OBSERVE))
+		return err;
+	sub->flags &= ~AIOEVT_SHM_OBSERVE;
+	if (!sub->is_detached)
+		set_kind(sub);
+	return 0;
 }
 
 int sub_go_back(struct aioevt_shm_sub *sub, uint64_t seq)

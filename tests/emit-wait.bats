@@ -15,6 +15,30 @@ nothing_emitted() {
 	run_aioevt 124 wait "$1" --after 0 --timeout 0
 }
 
+@test "emit --need: observers do not count, and list tells how many there are" {
+	local watcher
+
+	run_aioevt create e
+	start_aioevt watch --timeout 30
+	watcher=$BACKGROUND
+	until_listening e
+	"$AIOEVT" wait e --follow --observe --timeout 30 >/dev/null 3>&- &
+	until_listening e 2
+	run_aioevt 5 emit e --need 1 --timeout 0
+	expect_match "stderr" "$errors" '*0 of 1 listeners were there*'
+	run_aioevt list --json e
+	expect "both numbers" "$(jq -c '[.listeners, .observers]' "$OUT")" "[2,2]"
+	run_aioevt list e
+	expect "both numbers" "$(tail -n 1 "$OUT" | awk '{ print $3, $4 }')" "2 2"
+	"$AIOEVT" wait e --timeout 30 >"$BATS_TEST_TMPDIR/worker" 3>&- &
+	until_listening e 3
+	run_aioevt emit e x --need 1 --timeout 0
+	wait $!
+	expect "worker" "$(cat "$BATS_TEST_TMPDIR/worker")" x
+	until_true grep -q x "$OUT.bg"
+	kill -KILL %2 "$watcher"
+}
+
 @test "emit --need: too few listeners, nothing emitted, status 5" {
 	local start
 

@@ -13,7 +13,7 @@ load helpers
 }
 
 @test "list prints a table with a header, sorted by name" {
-	local line='^[^ ]+ +[0-9]+ +[0-9]+ +([0-9.]+(ms|s)|-) +[0-9]+ +-$' i
+	local line='^[^ ]+ +[0-9]+ +[0-9]+ +[0-9]+ +([0-9.]+(ms|s)|-) +[0-9]+ +-$' i
 
 	run_aioevt emit job.b
 	run_aioevt emit job.a
@@ -29,7 +29,7 @@ waited 0
 	for i in 2 3 4 5; do
 		[[ $(sed -n "${i}p" <<<"$output") =~ $line ]]
 	done
-	expect "age of nothing" "$(awk '$1 == "waited" { print $4 }' <<<"$output")" -
+	expect "age of nothing" "$(awk '$1 == "waited" { print $5 }' <<<"$output")" -
 }
 
 @test "list aligns its columns" {
@@ -51,7 +51,7 @@ waited 0
 		<<<"$output")" '["a",2,2,0,0,null]
 ["b",0,0,1,0,null]'
 	expect "keys" "$(jq -c keys_unsorted <<<"$output" | sort -u)" \
-		'["event","records","seq","time","age_ns","listeners","reliable","depth","slowest"]'
+		'["event","records","seq","time","age_ns","listeners","observers","reliable","depth","slowest"]'
 	expect "times" "$(jq -c '[(.time | type), (.age_ns | type)]' <<<"$output")" \
 		'["number","number"]
 ["null","null"]'

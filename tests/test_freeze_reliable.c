@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A listener that is killed, or stopped, at each instruction of coming or going: registering
- * as a reliable reader, as a lossy one, or by a pattern, and letting go. While a reliable
+ * as a reliable reader, as a lossy one, as an observer, or by a pattern, and letting go. While a reliable
  * reader stands, emitters may be told -EAGAIN, with its pid; never without one, and no
  * longer once it is dead. Whoever went on is never overtaken, from the return of the call.
  */
@@ -54,6 +54,17 @@ static void unsubscribe(void)
 
 /* ---- survivors ------------------------------------------------------------------------ */
 
+/* An observer is never taken for one that counts: that is the waiter alone. */
+static void check_workers(void)
+{
+	struct aioevt_shm_event_info info;
+
+	if (!(flags & AIOEVT_SHM_OBSERVE))
+		return;
+	check_eq(aioevt_shm_event_get_info(crew.event, &info), 0);
+	check_eq(info.n_listeners - info.n_observers, 1);
+}
+
 /* What a dead one held is held no more, at once: before anyone reaps it. */
 static void after_listener(void)
 {
@@ -69,6 +80,7 @@ static void after_listener(void)
 static void survive_listener(void)
 {
 	crew.may_hold = flags & AIOEVT_SHM_RELIABLE && freeze_point.mode != FREEZE_KILL;
+	check_workers();
 	crew_go_on();
 }
 
@@ -181,6 +193,8 @@ int main(void)
 	sub_comes_and_goes("register reliable", "unregister reliable", "frozen",
 			   AIOEVT_SHM_RELIABLE);
 	sub_comes_and_goes("register lossy", "unregister lossy", "frozen", 0);
+	sub_comes_and_goes("register observer", "unregister observer", "frozen",
+			   AIOEVT_SHM_OBSERVE);
 	sub_comes_and_goes("register by pattern", NULL, "*", 0);
 	sub_comes_and_goes("register reliable by pattern", NULL, "*", AIOEVT_SHM_RELIABLE);
 	listener_comes_and_goes();
