@@ -184,7 +184,7 @@ static void explain_users(const struct aioevt_shm_info *info, struct reason *why
 		 info->n_listeners, info->ports_used);
 }
 
-/* No room for one more event, although all that may be retired were. */
+/* No room for one more event, even if all that may be retired were. */
 static void explain_space(const struct bus_options *options,
 			  const struct aioevt_shm_info *info, struct reason *why)
 {
@@ -196,8 +196,8 @@ static void explain_space(const struct bus_options *options,
 			 info->n_events);
 	else
 		snprintf(why->text, sizeof(why->text), "no space left: the %" PRIu64
-			 " bytes for rings or %s are full, and every event (%" PRIu32
-			 ") is in use", info->ring_budget, dir, info->events_used);
+			 " bytes for rings or %s are full, and what is not in use of the %" PRIu32
+			 " events would not suffice", info->ring_budget, dir, info->events_used);
 }
 
 /* The file cannot grow. */

@@ -187,8 +187,8 @@ int aioevt_shm_pattern_match(const char *pattern, const char *name);
  * Open the event @name, which comes into being if it is new (unless @flags has
  * AIOEVT_SHM_EXISTING). If the table, the memory budget or the file system is full, the
  * event nobody has open that was last used longest ago is retired for it. An open event is
- * never retired. Returns 0, or -EINVAL (name or flags), -ENOENT, -ENOSPC (full, and every
- * event is in use), -ENOMEM, -EFBIG.
+ * never retired, and none is if that would not make room enough. Returns 0, or -EINVAL (name or
+ * flags), -ENOENT, -ENOSPC (full, and what is not in use would not suffice), -ENOMEM, -EFBIG.
  */
 int aioevt_shm_event_open(struct aioevt_shm *bus, const char *name, uint32_t flags,
 			  struct aioevt_shm_event **ret_event);
@@ -199,7 +199,7 @@ struct aioevt_shm_event *aioevt_shm_event_close(struct aioevt_shm_event *event);
 /*
  * Emit one record: @size bytes at @data (NULL if 0). Lock-free and never waits for another
  * participant; no allocation and no lock, except that a ring which was closed (grown or
- * removed meanwhile) is looked up anew, and a full file system costs an idle event. A
+ * removed meanwhile) is looked up anew, and a full file system costs idle events, if they suffice. A
  * payload over the bus's inline size costs one pwrite(2), a sleeping listener one
  * futex(2). *ret_seq (may be NULL) is its sequence
  * number. Returns 0, or
@@ -261,8 +261,8 @@ int aioevt_shm_cancel(struct aioevt_shm *bus, uint64_t id);
 /*
  * Replace the event's ring by one of at least @depth records (rounded up to a power of
  * two). Numbers go on; what the old ring holds can be read until the event goes. Does
- * nothing if the ring is that deep already. Returns 0, -EINVAL (over 1048576), -ENOSPC,
- * -EOVERFLOW (grown 7 times already), -EFBIG, -ENOMEM.
+ * nothing if the ring is that deep already. Idle events may be retired for it, as above. Returns
+ * 0, -EINVAL (over 1048576), -ENOSPC, -EOVERFLOW (grown 7 times already), -EFBIG, -ENOMEM.
  */
 int aioevt_shm_event_grow(struct aioevt_shm_event *event, uint32_t depth);
 

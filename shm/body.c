@@ -105,16 +105,22 @@ static bool has_memory(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
 	return size <= BODY_ALIGN && lseek(bus->fd, (off_t)offset, SEEK_DATA) == (off_t)offset;
 }
 
-int body_check_room(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
+uint64_t body_lack(struct aioevt_shm *bus, uint64_t size)
 {
 	uint64_t limit = bus->lo.tables_end + bus->lo.large_budget;
 	uint64_t memory = bus_memory(bus) + round_up(size, BODY_ALIGN);
 
 	/* The rings are counted only when the file is larger than it may be without them. */
-	if (memory <= limit || memory <= limit + registry_memory(bus) ||
-	    has_memory(bus, offset, size))
-		return 0;
-	return -ENOSPC;
+	if (memory > limit)
+		limit += registry_memory(bus);
+	return memory > limit ? memory - limit : 0;
+}
+
+int body_check_room(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
+{
+	if (body_lack(bus, size) && !has_memory(bus, offset, size))
+		return -ENOSPC;
+	return region_check_memory(bus, size);
 }
 
 static int write_all(int fd, const unsigned char *data, size_t size, uint64_t offset)
@@ -288,10 +294,27 @@ void body_reap(struct aioevt_shm *bus, const struct ring *r, uint32_t p)
 			body_drop(bus, r, i, UINT32_MAX);
 }
 
+static bool is_place(uint64_t base, uint64_t size)
+{
+	return base >= BODY_BASE && base % BODY_ALIGN == 0 && base <= BODY_LIMIT - size;
+}
+
+static uint64_t size_of_all(struct aioevt_shm *bus, uint32_t depth)
+{
+	return ((uint64_t)depth + bus->lo.n_listeners) * stride(bus);
+}
+
+uint64_t body_memory_all(struct aioevt_shm *bus, uint64_t base, uint32_t depth)
+{
+	uint64_t size = size_of_all(bus, depth);
+
+	return is_place(base, size) ? region_memory(bus, base, size) : 0;
+}
+
 void body_free_all(struct aioevt_shm *bus, uint64_t base, uint32_t depth)
 {
-	uint64_t size = ((uint64_t)depth + bus->lo.n_listeners) * stride(bus);
+	uint64_t size = size_of_all(bus, depth);
 
-	if (base >= BODY_BASE && base % BODY_ALIGN == 0 && base <= BODY_LIMIT - size)
+	if (is_place(base, size))
 		region_free(bus, base, size);
 }

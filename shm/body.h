@@ -23,9 +23,13 @@ struct body {
 int body_prepare(struct aioevt_shm *bus, const struct ring *r, const void *data,
 		 uint32_t size, uint32_t *hint, struct body *ret_body);
 
+/* Bytes that are too many for the budget of large payloads if @size more are written. */
+uint64_t body_lack(struct aioevt_shm *bus, uint64_t size);
+
 /*
  * May @size bytes be written at @offset, where bodies are? Returns 0, or -ENOSPC if large payloads
- * would then have more memory than the bus may spend on them. Clobbers errno.
+ * would then have more memory than the bus may spend on them, or the file system has clearly less
+ * left. Clobbers errno.
  */
 int body_check_room(struct aioevt_shm *bus, uint64_t offset, uint64_t size);
 
@@ -52,6 +56,9 @@ int body_read(struct aioevt_shm *bus, const struct ring *r, uint32_t body, void 
 
 /* Free whatever dead port @p had taken. */
 void body_reap(struct aioevt_shm *bus, const struct ring *r, uint32_t p);
+
+/* The memory that they take. @base is header->body_base. */
+uint64_t body_memory_all(struct aioevt_shm *bus, uint64_t base, uint32_t depth);
 
 /* Give all bodies' memory back: the ring goes. @base is header->body_base. */
 void body_free_all(struct aioevt_shm *bus, uint64_t base, uint32_t depth);

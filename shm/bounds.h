@@ -20,6 +20,8 @@
  *                  away during each: 100 times 10 ms, -EBUSY.
  *   MAX_BATCHES    batches of timers that one call fires; the others stay due. A table holds
  *                  fewer, so more were scheduled meanwhile, and the caller has other things to do.
+ *   MAX_MEMORY     times that memory was given back at the cost of idle events, and others were
+ *                  faster to take it: -ENOSPC. Each time costs more events.
  */
 
 #include <errno.h>
@@ -29,6 +31,7 @@
 #define MAX_LOST	(1u << 20)
 #define MAX_LOST_LONG	(1u << 14)
 #define MAX_SLOW	100u
+#define MAX_MEMORY	8u
 #define MAX_BATCHES	1000u
 
 /* The rounds of one loop, from { 0 }. */

@@ -30,8 +30,6 @@
 #include <errno.h>
 
 #include "event-map.h"
-#include "port.h"
-#include "timer.h"
 
 bool registry_kill(struct aioevt_shm *bus, struct event_ref ref)
 {
@@ -144,100 +142,4 @@ int registry_bury(struct aioevt_shm *bus, uint32_t index)
 	atomic_compare_exchange_strong(&ev->state, &state,
 			event_word(event_generation(state), 0, EVENT_FREE));
 	return 0;
-}
-
-/* ---- making room ------------------------------------------------------------------- */
-
-/* The union of what all ports use, into @ret_used (n_events bits). */
-static void used_by_any(struct aioevt_shm *bus, uint64_t *ret_used)
-{
-	for (uint32_t w = 0; w < bus->lo.n_events / 64; w++)
-		ret_used[w] = 0;
-	for (uint32_t p = 0; p < bus_ports_used(bus); p++)
-		for (uint32_t w = 0; w < bus->lo.n_events / 64; w++)
-			/* in_use:B  relaxed: registry_in_use() looks again */
-			ret_used[w] |= atomic_load_explicit(&bus_port(bus, p)->using[w],
-							    memory_order_relaxed);
-}
-
-/* The idle event that was last used longest ago. */
-static bool oldest_idle(struct aioevt_shm *bus, struct event_ref *ret_ref)
-{
-	uint64_t used[MAX_EVENTS / 64], oldest = UINT64_MAX;
-
-	used_by_any(bus, used);
-	for (uint32_t i = 0; i < bus_events_used(bus); i++) {
-		uint64_t state = registry_state(bus, i), last;
-
-		if (!event_is_findable(state) || used[i / 64] & bit_of(i))
-			continue;
-		/* oldest_idle:A  relaxed: which one is a matter of taste */
-		last = atomic_load_explicit(&bus_event(bus, i)->last_used,
-					    memory_order_relaxed);
-		if (last >= oldest || timer_any(bus, i, event_generation(state)))
-			continue;
-		oldest = last;
-		*ret_ref = (struct event_ref){ i, event_generation(state) };
-	}
-	return oldest != UINT64_MAX;
-}
-
-/* Kill an event that nobody uses. False: somebody does, or did it. */
-static bool retire(struct aioevt_shm *bus, struct event_ref ref)
-{
-	_Atomic uint64_t *word = &bus_event(bus, ref.index)->state;
-	uint64_t retiring = event_word(ref.generation, bus->port_index, EVENT_RETIRING);
-	uint64_t state = registry_state(bus, ref.index);
-
-	if (event_generation(state) != ref.generation || !event_is_findable(state))
-		return false;
-	/* registry_retire:A  seq_cst, pairs with registry_use:B, keep:A */
-	if (!atomic_compare_exchange_strong(word, &state, retiring))
-		return false;
-	/* Who schedules for it uses it; so its timers are looked for after that. */
-	if (registry_in_use(bus, ref.index) ||
-	    timer_any(bus, ref.index, ref.generation)) {
-		registry_keep(bus, ref.index, retiring);
-		return false;
-	}
-	/* registry_retire:B  seq_cst, pairs with registry_use:B, keep:A */
-	return atomic_compare_exchange_strong(word, &retiring,
-					      event_word(ref.generation, 0, EVENT_DEAD));
-}
-
-/* What others left on the way out. Returns how many places that freed. */
-static unsigned bury_all(struct aioevt_shm *bus)
-{
-	unsigned n = 0, n_broken = 0;
-
-	for (uint32_t i = 0; i < bus_events_used(bus) && n_broken < MAX_BROKEN; i++) {
-		uint32_t phase = event_phase(registry_state(bus, i));
-
-		if (phase != EVENT_DEAD && phase != EVENT_GONE)
-			continue;
-		n_broken += registry_bury(bus, i) < 0;
-		n += event_phase(registry_state(bus, i)) == EVENT_FREE;
-	}
-	return n;
-}
-
-int registry_retire(struct aioevt_shm *bus)
-{
-	struct event_ref ref;
-
-	/* A round that fails found an idle event that somebody began to use, or removed. */
-	for (unsigned round = 0; round < MAX_LOST_LONG; round++) {
-		if (bury_all(bus))
-			return 0;
-		if (!oldest_idle(bus, &ref)) {
-			if (port_reap_all(bus))
-				continue;
-			return -ENOSPC;
-		}
-		if (retire(bus, ref)) {
-			registry_bury(bus, ref.index);
-			return 0;
-		}
-	}
-	return -EBUSY;
 }

@@ -24,95 +24,6 @@
 #include "region.h"
 #include "timer.h"
 
-/* ---- room --------------------------------------------------------------------------- */
-
-/* What a scan of the table found. */
-struct census {
-	uint64_t bytes;			/* of all rings */
-	uint32_t free_index;		/* a free slot; n_events if none */
-};
-
-static uint64_t ring_bytes(struct aioevt_shm *bus, struct event *ev)
-{
-	uint64_t bytes = 0, ring;
-
-	for (unsigned k = 0; k < MAX_RINGS; k++) {
-		/* ring_bytes:A  relaxed: an estimate */
-		ring = atomic_load_explicit(&ev->ring[k], memory_order_relaxed);
-		if (ring <= RING_SEALED)
-			break;
-		if (event_region_is_sane(bus, ring, k == 0))
-			bytes += event_region_size(bus, ring, k == 0);
-	}
-	return bytes;
-}
-
-uint64_t registry_memory(struct aioevt_shm *bus)
-{
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < bus_events_used(bus); i++)
-		if (event_phase(registry_state(bus, i)) != EVENT_FREE)
-			bytes += ring_bytes(bus, bus_event(bus, i));
-	return bytes;
-}
-
-static void take_census(struct aioevt_shm *bus, struct census *ret_census)
-{
-	struct census c = { .free_index = bus->lo.n_events };
-	uint32_t used = bus_events_used(bus);
-	unsigned n_broken = 0;
-
-	for (uint32_t i = 0; i < used; i++) {
-		uint64_t state = registry_state(bus, i);
-
-		if (n_broken < MAX_BROKEN && (event_phase(state) == EVENT_DEAD ||
-					      event_phase(state) == EVENT_GONE)) {
-			n_broken += registry_bury(bus, i) < 0;
-			state = registry_state(bus, i);
-		}
-		if (event_phase(state) != EVENT_FREE)
-			c.bytes += ring_bytes(bus, bus_event(bus, i));
-		else if (c.free_index == bus->lo.n_events && !bus->maps[i])
-			c.free_index = i;
-	}
-	/*
-	 * The first that was never taken; any if the mark is scribbled on. What I have open is
-	 * not free, whatever a scribbled table says.
-	 */
-	for (uint32_t i = used; c.free_index == bus->lo.n_events && i < bus->lo.n_events; i++)
-		if (event_phase(registry_state(bus, i)) == EVENT_FREE && !bus->maps[i])
-			c.free_index = i;
-	*ret_census = c;
-}
-
-/* A free slot, and @size bytes left in the budget for rings. */
-static int make_room(struct aioevt_shm *bus, uint64_t size, bool with_slot,
-		     struct census *ret_census)
-{
-	/* One idle event goes with each, and others may take the room. */
-	for (unsigned round = 0; round < MAX_LOST_LONG + bus->lo.n_events; round++) {
-		int err;
-
-		take_census(bus, ret_census);
-		if ((!with_slot || ret_census->free_index < bus->lo.n_events) &&
-		    (!ret_census->bytes ||
-		     ret_census->bytes + size <= bus->lo.ring_budget))
-			return 0;
-		err = registry_retire(bus);
-		if (err < 0)
-			return err;
-	}
-	return -EBUSY;
-}
-
-int registry_make_room(struct aioevt_shm *bus, uint64_t size)
-{
-	struct census c;
-
-	return make_room(bus, size, false, &c);
-}
-
 /* ---- a private event ---------------------------------------------------------------- */
 
 /* FREE to NEW. False: somebody else took it. */
@@ -182,24 +93,25 @@ static int make_private(struct aioevt_shm *bus, const struct name *name,
 	uint64_t size = event_region_size(bus, (uint64_t)__builtin_ctz(bus->lo.depth),
 					  true);
 	struct event_ref ref;
+	unsigned n_tries = 0;
 	int err;
 
 	/* As in make_room(). */
 	for (unsigned round = 0; round < MAX_LOST_LONG + bus->lo.n_events; round++) {
-		struct census c;
+		uint32_t index;
 
-		err = make_room(bus, size, true, &c);
+		err = registry_find_slot(bus, size, &index);
 		if (err < 0)
 			return err;
-		if (!take_slot(bus, c.free_index, &ref))
+		if (!take_slot(bus, index, &ref))
 			continue;
 		clear_slot(bus, bus_event(bus, ref.index), name);
 		err = event_region_new(bus, ref, ret_map);
 		if (!err)
 			return 0;
 		drop_slot(bus, ref, NULL);
-		if (err == -ENOSPC)
-			err = registry_retire(bus);
+		if (err == -ENOSPC && n_tries < MAX_MEMORY)
+			err = registry_free_memory(bus, size, false, n_tries++);
 		if (err < 0)
 			return err;
 	}

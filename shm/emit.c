@@ -38,9 +38,23 @@ static inline void prefetch_ahead(const struct ring *r, uint64_t seq, uint32_t s
 }
 
 /*
- * Claim the next number of the event's ring. Returns 0 or -EPIPE (closed), -EAGAIN (a
+ * Find the next number of the event's ring. Returns 0 or -EPIPE (closed), -EAGAIN (a
  * reliable reader is in the way of number em->seq), -ECANCELED (a timer's), -EBUSY, -EPROTO.
  */
+static inline int find_number(struct emission *em, struct claim *ret_claim, uint64_t *ret_old)
+{
+	struct aioevt_shm_event *ev = em->ev;
+	int err = ring_next(ev->bus, ev->ring, ret_claim, ret_old);
+
+	if (err < 0)
+		return err;
+	em->seq = ret_claim->seq;
+	if (!reliable_may_claim(ev->map, ev->ring, em->seq, &ev->limit))
+		return -EAGAIN;
+	return em->firing && !firing_is_held(em->firing) ? -ECANCELED : 0;
+}
+
+/* Claim it. */
 static inline int claim(struct emission *em, struct claim *ret_claim)
 {
 	struct aioevt_shm_event *ev = em->ev;
@@ -49,14 +63,9 @@ static inline int claim(struct emission *em, struct claim *ret_claim)
 	int err;
 
 	do {
-		err = ring_next(ev->bus, ev->ring, ret_claim, &old);
+		err = find_number(em, ret_claim, &old);
 		if (err < 0)
 			return err;
-		em->seq = ret_claim->seq;
-		if (!reliable_may_claim(ev->map, ev->ring, em->seq, &ev->limit))
-			return -EAGAIN;
-		if (em->firing && !firing_is_held(em->firing))
-			return -ECANCELED;
 		if (__builtin_expect(ring_claim(ev->ring, ev->bus->port_index, ret_claim, old),
 				     1)) {
 			prefetch_ahead(ev->ring, em->seq, em->size);
@@ -191,27 +200,43 @@ static int emit_linked(struct emission *em, struct body *body)
 	return -EBUSY;
 }
 
-/* The file system is full: make room at the cost of an idle event. */
-static bool retire_one(struct aioevt_shm *bus)
+/* Idle events may have to go for a large payload, but not for a record that is refused. */
+static int free_memory(struct emission *em, unsigned n_tries)
 {
+	struct claim c;
+	uint64_t old;
+	int err = find_number(em, &c, &old);
+
+	if (err < 0)
+		return err;
+	bus_lock(em->ev->bus);
+	err = registry_free_memory(em->ev->bus, em->size, true, n_tries);
+	bus_unlock(em->ev->bus);
+	return err;
+}
+
+static int prepare_body(struct emission *em, struct body *ret_body)
+{
+	struct aioevt_shm_event *ev = em->ev;
+	unsigned n_tries = 0;
 	int err;
 
-	bus_lock(bus);
-	err = registry_retire(bus);
-	bus_unlock(bus);
-	return !err;
+	do {
+		err = body_prepare(ev->bus, ev->ring, em->data, em->size, &ev->body_hint,
+				   ret_body);
+		if (err != -ENOSPC || n_tries == MAX_MEMORY)
+			return err;
+		err = free_memory(em, n_tries++);
+	} while (!err);
+	return err;
 }
 
 static int emit_body(struct emission *em)
 {
 	struct aioevt_shm_event *ev = em->ev;
 	struct body body;
-	int err;
+	int err = prepare_body(em, &body);
 
-	do {
-		err = body_prepare(ev->bus, ev->ring, em->data, em->size, &ev->body_hint,
-				   &body);
-	} while (err == -ENOSPC && retire_one(ev->bus));
 	if (err < 0)
 		return err;
 	err = emit_linked(em, &body);

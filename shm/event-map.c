@@ -341,15 +341,33 @@ static bool has_header(struct aioevt_shm *bus, const struct ring_header *header,
 	return header->depth == depth && header->slot_size == bus->lo.slot_size;
 }
 
-void event_region_free(struct aioevt_shm *bus, uint64_t ring, bool first)
+/* Not mapped: it may be a hole already, where a mapping could raise SIGBUS. */
+static bool read_header(struct aioevt_shm *bus, uint64_t ring, bool first,
+			struct ring_header *ret_header)
 {
 	uint64_t at = ring_offset(ring) + (first ? bus->lo.ctl_size : 0);
+
+	return event_region_is_sane(bus, ring, first) &&
+	       pread(bus->fd, ret_header, sizeof(*ret_header), (off_t)at) ==
+	       sizeof(*ret_header) && has_header(bus, ret_header, ring_depth(ring));
+}
+
+uint64_t event_region_bodies(struct aioevt_shm *bus, uint64_t ring, bool first)
+{
 	struct ring_header header;
 
-	/* Not mapped: it may be a hole already, where a mapping could raise SIGBUS. */
-	if (!event_region_is_sane(bus, ring, first) ||
-	    pread(bus->fd, &header, sizeof(header), (off_t)at) != sizeof(header) ||
-	    !has_header(bus, &header, ring_depth(ring)))
+	if (!read_header(bus, ring, first, &header))
+		return 0;
+	/* event_region_free:B  relaxed: a private copy */
+	return body_memory_all(bus, atomic_load_explicit(&header.body_base,
+				memory_order_relaxed), ring_depth(ring));
+}
+
+void event_region_free(struct aioevt_shm *bus, uint64_t ring, bool first)
+{
+	struct ring_header header;
+
+	if (!read_header(bus, ring, first, &header))
 		return;
 	/* event_region_free:A  relaxed: a private copy */
 	body_free_all(bus, atomic_load_explicit(&header.body_base, memory_order_relaxed),

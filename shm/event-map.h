@@ -35,6 +35,9 @@ uint64_t event_region_size(struct aioevt_shm *bus, uint64_t ring, bool first);
 bool event_region_is_sane(struct aioevt_shm *bus, uint64_t ring, bool first);
 void event_region_free(struct aioevt_shm *bus, uint64_t ring, bool first);
 
+/* Bytes of memory that its bodies take. */
+uint64_t event_region_bodies(struct aioevt_shm *bus, uint64_t ring, bool first);
+
 /* The first number of a new event, from the floor of its bucket. */
 uint64_t event_first_number(const struct aioevt_shm *bus, uint64_t floor);
 

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "listener.h"
 #include "region.h"
 #include "reliable.h"
@@ -34,10 +35,14 @@ static int new_region(struct aioevt_shm *bus, uint32_t depth, uint64_t *ret_offs
 	uint64_t size = event_region_size(bus, make_word(0, depth), false);
 	int err = registry_make_room(bus, size);
 
-	if (!err)
-		err = region_new(bus, size, ret_offset);
-	while (err == -ENOSPC && !registry_retire(bus))
-		err = region_new(bus, size, ret_offset);
+	if (err < 0)
+		return err;
+	err = region_new(bus, size, ret_offset);
+	for (unsigned i = 0; i < MAX_MEMORY && err == -ENOSPC; i++) {
+		err = registry_free_memory(bus, size, false, i);
+		if (!err)
+			err = region_new(bus, size, ret_offset);
+	}
 	return err;
 }
 

@@ -16,9 +16,48 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "bus-file.h"
 #include "bus.h"
+
+#define SMALL		65536u		/* bytes that may be tried for without asking */
+
+uint64_t region_memory_left(struct aioevt_shm *bus)
+{
+	struct statvfs st;
+	int saved_errno = errno, r = fstatvfs(bus->fd, &st);
+
+	errno = saved_errno;
+	/* tmpfs without a limit has no blocks at all */
+	return r < 0 || !st.f_blocks ? UINT64_MAX : (uint64_t)st.f_bavail * st.f_frsize;
+}
+
+int region_check_memory(struct aioevt_shm *bus, uint64_t size)
+{
+	return size > SMALL && region_memory_left(bus) < size - SMALL ? -ENOSPC : 0;
+}
+
+uint64_t region_memory(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
+{
+	uint64_t bytes = 0, end = offset + size;
+	int saved_errno = errno;
+
+	while (offset < end) {
+		off_t from = lseek(bus->fd, (off_t)offset, SEEK_DATA), to;
+
+		if (from < 0 || (uint64_t)from >= end)
+			break;
+		to = lseek(bus->fd, from, SEEK_HOLE);
+		if (to <= from)
+			break;
+		offset = (uint64_t)to < end ? (uint64_t)to : end;
+		bytes += offset - (uint64_t)from;
+	}
+	errno = saved_errno;
+	return bytes;
+}
 
 static int give_memory(int fd, uint64_t offset, uint64_t size)
 {
@@ -49,12 +88,25 @@ static int take_offsets(struct aioevt_shm *bus, uint64_t size, uint64_t *ret_off
 	return bus_file_limit(bus->spare_offset + size);
 }
 
+int region_check(struct aioevt_shm *bus, uint64_t size)
+{
+	/* region_new:D  relaxed: what it is just now */
+	uint64_t end = atomic_load_explicit(&bus->header->region_end, memory_order_relaxed);
+
+	size = round_up(size, REGION_ALIGN);
+	if (bus->spare_size >= size)
+		end = bus->spare_offset;
+	return end > REGION_LIMIT - size ? -EFBIG : bus_file_limit(end + size);
+}
+
 int region_new(struct aioevt_shm *bus, uint64_t size, uint64_t *ret_offset)
 {
 	struct port *port = bus->port;
 	uint64_t offset;
-	int err;
+	int err = region_check_memory(bus, size);
 
+	if (err < 0)
+		return err;
 	err = take_offsets(bus, round_up(size, REGION_ALIGN), &offset);
 	if (err < 0)
 		return err;

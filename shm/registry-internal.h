@@ -2,7 +2,7 @@
 #ifndef AIOEVT_REGISTRY_INTERNAL_H
 #define AIOEVT_REGISTRY_INTERNAL_H
 
-/* What registry.c, bury.c and create.c share. registry.c tells the states and the lists. */
+/* What registry.c, bury.c, create.c and room.c share. registry.c tells the states and the lists. */
 
 #include "bounds.h"
 #include "bus.h"
@@ -71,6 +71,11 @@ bool registry_has_kept(struct aioevt_shm *bus, struct event_ref ref, bool even_d
 
 /* RETIRING back to LIVE, if it still is. */
 void registry_keep(struct aioevt_shm *bus, uint32_t index, uint64_t retiring);
+
+/* ---- room, room.c ------------------------------------------------------------------ */
+
+/* As registry_make_room(), and for a slot too: *ret_index was free. */
+int registry_find_slot(struct aioevt_shm *bus, uint64_t size, uint32_t *ret_index);
 
 /* ---- the way out, bury.c ----------------------------------------------------------- */
 

@@ -77,17 +77,23 @@ bool registry_others_use(struct aioevt_shm *bus, uint32_t index);
 /* Make it DEAD: nobody can find it any more. False: somebody else did. */
 bool registry_kill(struct aioevt_shm *bus, struct event_ref ref);
 
-/* Make room: kill the idle event that was last used longest ago. Returns 0 or -ENOSPC. */
-int registry_retire(struct aioevt_shm *bus);
-
 /* Over all numbers that an event of that name, now gone, had. */
 uint64_t registry_floor(struct aioevt_shm *bus, const struct name *name);
 
 /* Bytes of the rings of all events, as an estimate. Takes no lock. */
 uint64_t registry_memory(struct aioevt_shm *bus);
 
-/* Make room for @size bytes of rings in the budget, as far as idle events allow. */
+/*
+ * Make room for @size bytes of rings in the budget, at the cost of idle events; if they do not
+ * suffice, of none. Returns 0, -ENOSPC, or an error that region_new() would return, or mapping.
+ */
 int registry_make_room(struct aioevt_shm *bus, uint64_t size);
+
+/*
+ * There was no memory for @size bytes of a ring, or of a large payload: let there be, at the cost
+ * of idle events as above. Tried for the first time, @n_tries is 0; see MAX_MEMORY. Returns 0, then try again, or -ENOSPC.
+ */
+int registry_free_memory(struct aioevt_shm *bus, uint64_t size, bool for_body, unsigned n_tries);
 
 /*
  * Unlink a DEAD event and, if nobody uses it, free its memory and its slot. Whoever meets

@@ -435,58 +435,82 @@ static void write_words(struct aioevt_shm *bus, const struct fresh *fresh, struc
 	atomic_store_explicit(&t->port, bus->port_index, memory_order_relaxed);
 }
 
-/*
- * Put it into the table. Returns 0; -EPIPE if the event is not live any more, and then there is
- * no timer; or -ENOSPC, -EFBIG, -EIO.
- */
-static int arm(struct aioevt_shm *bus, struct event_ref ref, const void *data, uint32_t size,
-	       uint64_t due, struct fresh *fresh)
+static void give_up(struct aioevt_shm *bus, const struct fresh *fresh)
 {
-	uint64_t armed;
-	int err = take(bus, fresh);
+	punch(bus, fresh->index);
+	set_free(bus, fresh->index, fresh->state);
+}
+
+/* A timer with its payload. Returns 0, or -ENOSPC, -EFBIG, -EIO. */
+static int prepare(struct aioevt_shm *bus, const void *data, uint32_t size,
+		   struct fresh *ret_fresh)
+{
+	int err = take(bus, ret_fresh);
 
 	if (err < 0)
 		return err;
 	if (size > TIMER_INLINE)
-		err = write_body(bus, fresh->index, data, size);
+		err = write_body(bus, ret_fresh->index, data, size);
 	else if (size)
-		write_payload(fresh->timer, data, size);
-	if (err < 0) {
-		punch(bus, fresh->index);
-		set_free(bus, fresh->index, fresh->state);
-		return err;
-	}
+		write_payload(ret_fresh->timer, data, size);
+	if (err < 0)
+		give_up(bus, ret_fresh);
+	return err;
+}
+
+/* Put it into the table. False if the event is not live any more, and then there is no timer. */
+static bool arm(struct aioevt_shm *bus, struct event_ref ref, uint32_t size, uint64_t due,
+		const struct fresh *fresh)
+{
+	uint64_t armed;
+
 	write_words(bus, fresh, ref, size, due);
 	armed = timer_next(fresh->state, 0, TIMER_ARMED);
 	/* arm:A  seq_cst, pairs with timer_look:A: then the event is looked at */
 	atomic_store_explicit(&fresh->timer->state, armed, memory_order_seq_cst);
 	/* If it cannot be taken back, it was fired, or removed with the event. */
-	if (!registry_is_live(bus, ref) && timer_release(bus, fresh->index, armed))
-		return -EPIPE;
-	return 0;
+	return registry_is_live(bus, ref) || !timer_release(bus, fresh->index, armed);
 }
 
-static int schedule(struct aioevt_shm_event *ev, const void *data, uint32_t size, uint64_t due,
-		    uint64_t *ret_id)
+/*
+ * First the timer, then its event, which may cost an idle one: nobody loses an event for an
+ * emission that cannot be scheduled.
+ */
+static int prepare_and_open(struct aioevt_shm *bus, const char *name, const void *data,
+			    uint32_t size, struct fresh *ret_fresh,
+			    struct aioevt_shm_event **ev)
 {
-	struct aioevt_shm *bus = ev->bus;
+	int err = prepare(bus, data, size, ret_fresh);
+
+	if (err < 0)
+		return err;
+	err = *ev ? event_reopen(*ev, false) : aioevt_shm_event_open(bus, name, 0, ev);
+	if (err < 0)
+		give_up(bus, ret_fresh);
+	return err;
+}
+
+static int schedule(struct aioevt_shm *bus, const char *name, const void *data, uint32_t size,
+		    uint64_t due, struct aioevt_shm_event **ev, uint64_t *ret_id)
+{
 	struct fresh fresh;
 	uint64_t now;
 
 	for (unsigned i = 0; i < MAX_LOST_LONG; i++) {
-		struct event_map *map = ev->map;
-		int err = arm(bus, map->ref, data, size, due, &fresh);
+		int err = prepare_and_open(bus, name, data, size, &fresh, ev);
+		struct event_map *map;
 
-		if (err == -EPIPE && !(err = event_reopen(ev, false)))
-			continue;
 		if (err < 0)
 			return err;
+		map = (*ev)->map;
+		if (!arm(bus, map->ref, size, due, &fresh))
+			continue;
 		*ret_id = timer_id(timer_version(fresh.state) + 1, fresh.index);
 		if (lower(map->event, due))
 			listeners_ring(bus, map->ref.index);
 		now = clock_ns(CLOCK_MONOTONIC);
 		if (due <= now)
-			timer_fire(ev, now, NULL);
+			timer_fire(*ev, now, NULL);
 		return 0;
 	}
 	return -EBUSY;
@@ -495,20 +519,19 @@ static int schedule(struct aioevt_shm_event *ev, const void *data, uint32_t size
 int aioevt_shm_emit_after(struct aioevt_shm *bus, const char *name, const void *data,
 			  size_t size, uint64_t due, uint64_t *ret_id)
 {
-	struct aioevt_shm_event *ev;
+	struct aioevt_shm_event *ev = NULL;
 	uint64_t id = 0;
 	int err = name && (data || !size) ? bus_check(bus) : -EINVAL, cancel;
 
 	if (err < 0)
 		return err;
+	if (aioevt_shm_name_check(name, strnlen(name, AIOEVT_SHM_NAME_MAX + 1), NULL, NULL) < 0)
+		return -EINVAL;
 	if (size > bus->lo.max_payload)
 		return -EMSGSIZE;
 	cancel = cancel_off();
-	err = aioevt_shm_event_open(bus, name, 0, &ev);
-	if (!err) {
-		err = schedule(ev, data, (uint32_t)size, due, &id);
-		aioevt_shm_event_close(ev);
-	}
+	err = schedule(bus, name, data, (uint32_t)size, due, &ev, &id);
+	aioevt_shm_event_close(ev);
 	cancel_on(cancel);
 	err = bus_result(bus, err);
 	if (!err && ret_id)

@@ -192,7 +192,7 @@ static void do_reap(struct side *s, unsigned arg)
 	if (arg & 1)
 		TIMED(port_reap_all(s->bus));
 	else
-		TIMED(registry_retire(s->bus));
+		TIMED(registry_free_memory(s->bus, arg << 10, arg & 2, 1));
 	bus_unlock(s->bus);
 }
 

@@ -59,7 +59,7 @@ static void call(struct aioevt_shm *bus, uint8_t what, uint8_t arg)
 		get(bus, arg, true);
 		break;
 	case 3:
-		TIMED(registry_retire(bus));
+		TIMED(registry_free_memory(bus, (uint64_t)arg << 10, arg & 1, 1));
 		break;
 	case 4:
 		TIMED(registry_bury(bus, arg % bus->lo.n_events));
