@@ -417,7 +417,8 @@ struct aioevt_loop *aioevt_loop_current(struct aioevt *mgr);
 
 /*
  * How long a run may poll before it sleeps: @always_ns each time, @busy_ns while events are arriving in
- * quick succession. Both are 0 at first.
+ * quick succession: eight at least, none of which was slept for longer than twice @busy_ns. Both are 0
+ * at first.
  */
 void aioevt_loop_set_spin(struct aioevt_loop *loop, uint64_t always_ns, uint64_t busy_ns);
 

@@ -307,7 +307,8 @@ struct aioevt_shm_listener *aioevt_shm_listener_free(struct aioevt_shm_listener 
 
 /*
  * How long aioevt_shm_wait() may poll before it sleeps: for @always_ns each time, and
- * for @busy_ns when records have been arriving in quick succession. Both default to 0.
+ * for @busy_ns when records have been arriving in quick succession: eight at least, none of
+ * which was slept for longer than twice @busy_ns. Both default to 0.
  */
 void aioevt_shm_listener_set_spin(struct aioevt_shm_listener *listener,
 				  uint64_t always_ns, uint64_t busy_ns);

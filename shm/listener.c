@@ -373,17 +373,13 @@ static uint64_t spin_budget(struct aioevt_shm_listener *l)
 	return l->spin_always > busy ? l->spin_always : busy;
 }
 
-static int wait_slow(struct aioevt_shm_listener *l, uint64_t deadline,
-		     struct aioevt_shm_sub **ret_sub)
+/* As poll_subs(), or -EINTR, -ETIMEDOUT. */
+static int sleep_on(struct aioevt_shm_listener *l, uint64_t deadline,
+		    struct aioevt_shm_sub **ret_sub)
 {
-	uint64_t budget = spin_budget(l), now, until;
-	unsigned batch = l->batch;
+	uint64_t now, until;
 	int r = 0;
 
-	l->batch = 0;
-	if (budget)
-		r = spin(l, budget, batch, deadline, ret_sub);
-	l->streak = r > 0 ? l->streak : 0;
 	while (!r) {
 		now = clock_ns(CLOCK_MONOTONIC);
 		if (now >= l->recheck_at) {
@@ -406,6 +402,33 @@ static int wait_slow(struct aioevt_shm_listener *l, uint64_t deadline,
 		if (!r)
 			r = poll_subs(l, ret_sub, &until);
 	}
+	return r;
+}
+
+/* Would spinning have found it? Of a sleep as long as two spins the wake took a part. */
+static bool was_short(const struct aioevt_shm_listener *l, uint64_t slept_ns)
+{
+	return slept_ns / 2 <= l->spin_busy;
+}
+
+static int wait_slow(struct aioevt_shm_listener *l, uint64_t deadline,
+		     struct aioevt_shm_sub **ret_sub)
+{
+	uint64_t budget = spin_budget(l), start;
+	unsigned batch = l->batch;
+	int r = 0;
+
+	l->batch = 0;
+	if (budget)
+		r = spin(l, budget, batch, deadline, ret_sub);
+	if (r)
+		return r < 0 ? r : 0;
+	if (budget > l->spin_always)
+		l->streak = 0;		/* in vain: begin to count again */
+	start = l->spin_busy ? clock_ns(CLOCK_MONOTONIC) : 0;
+	r = sleep_on(l, deadline, ret_sub);
+	if (r < 0 || !l->spin_busy || !was_short(l, clock_ns(CLOCK_MONOTONIC) - start))
+		l->streak = 0;
 	return r < 0 ? r : 0;
 }
 

@@ -92,7 +92,7 @@ struct aioevt_shm_listener {
 	uint64_t spin_always, spin_busy;
 	_Atomic uint32_t woken;		/* by aioevt_shm_listener_wake() */
 	_Atomic uint32_t *_Atomic bell;	/* that it sleeps on, or was armed for it; NULL: none */
-	unsigned streak;		/* records since it last slept */
+	unsigned streak;		/* records since it last slept for long */
 	unsigned n_waits;
 	unsigned batch;			/* records since it last waited */
 	void (*on_close)(void *data);	/* of each sub, see retune.h */
