@@ -286,7 +286,7 @@ struct aioevt_raw *aioevt_raw_close(struct aioevt_raw *raw);
 /*
  * Called on the thread that drives the loop of @evt, once for each emit, in the order of their
  * numbers. @data belongs to the caller: to keep it, aioevt_data_ref(). @data is NULL if no event came:
- * aioevt_evt_status(@evt) says why (-ETIMEDOUT). May call every function of this header. A C++ exception
+ * aioevt_evt_status(@evt) says why (-ETIMEDOUT, -ECANCELED). May call every function of this header. A C++ exception
  * ends the run of the loop, and the record goes on to the others in the next; longjmp(3) out of it is
  * forbidden.
  */
@@ -321,8 +321,10 @@ int aioevt_register_after(struct aioevt *mgr, const char *name, uint64_t after, 
 			  struct aioevt_evt **ret_evt);
 
 /*
- * Wait without blocking: @fn is called once, with the first event, or at @deadline with NULL. Errors as
- * aioevt_register().
+ * Wait without blocking: @fn is called exactly once, with the first event, or with NULL at @deadline
+ * (-ETIMEDOUT) or when it is ended by aioevt_unregister_fn(), aioevt_close() or the end of its loop
+ * (-ECANCELED). aioevt_evt_unregister() ends it without a call, aioevt_unregister() leaves it alone. If
+ * nobody runs the loop, the thread that ends it calls @fn. Errors as aioevt_register().
  */
 int aioevt_wait_on(struct aioevt *mgr, const char *name, uint64_t deadline, aioevt_fn fn,
 		   void *userdata, struct aioevt_loop *loop, struct aioevt_evt **ret_evt);

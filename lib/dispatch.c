@@ -173,7 +173,8 @@ int loop_dispatch(struct aioevt_loop *loop)
 	int err = 0;
 
 	begin(loop);
-	while (loop->next_record < loop->n_records && !loop->is_stopped && !err) {
+	while (loop->next_record < loop->n_records && !loop->is_stopped && !err &&
+	       TAILQ_EMPTY(&loop->untold)) {
 		err = give(loop, topic, &loop->records[loop->next_record]);
 		if (!err)
 			loop->next_record++;
@@ -198,6 +199,27 @@ void loop_expire(struct aioevt_loop *loop, uint64_t now)
 		evt = RB_MIN(aioevt_timers, &loop->timers);
 		evt_end(evt, -ETIMEDOUT);
 		call(loop, evt, NULL);
+	}
+	end(loop);
+}
+
+static void drop_evt(void *evt)
+{
+	aioevt_evt_unref(evt);
+}
+
+void loop_tell(struct aioevt_loop *loop)
+{
+	struct aioevt_evt *evt;
+
+	begin(loop);
+	while ((evt = TAILQ_FIRST(&loop->untold))) {
+		TAILQ_REMOVE(&loop->untold, evt, in_untold);
+		evt->is_untold = false;
+		/* the thread may end in the callback */
+		pthread_cleanup_push(drop_evt, evt);
+		call(loop, evt, NULL);
+		pthread_cleanup_pop(1);
 	}
 	end(loop);
 }

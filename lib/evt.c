@@ -3,6 +3,11 @@
  * Evts: how they end. Whoever ends one marks it, with loop->lock; the thread of the loop looks at
  * the mark, with the same lock, before each call. It may be amidst the callback: then who ends it
  * waits for that, unless he is inside a callback of that loop himself, or the callback waits for him.
+ *
+ * A wait (aioevt_wait_on()) that is ended by another than its owner is told so: it is put on
+ * loop->untold, and called by the thread that runs the loop between two callbacks; if nobody runs the
+ * loop, by the thread that ended it, which has the loop meanwhile (is_telling). A run that begins then
+ * waits until it is done. Its owner may take it off that list by aioevt_evt_unregister().
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -89,6 +94,28 @@ bool evt_end(struct aioevt_evt *evt, int status)
 	return true;
 }
 
+bool evt_cancel(struct aioevt_evt *evt)
+{
+	if (evt->status)
+		return false;
+	if (evt->is_wait) {
+		aioevt_evt_ref(evt);
+		evt->is_untold = true;
+		TAILQ_INSERT_TAIL(&evt->loop->untold, evt, in_untold);
+	}
+	return evt_end(evt, -ECANCELED);
+}
+
+bool evt_leave_untold(struct aioevt_evt *evt)
+{
+	if (!evt->is_untold)
+		return false;
+	TAILQ_REMOVE(&evt->loop->untold, evt, in_untold);
+	evt->is_untold = false;
+	aioevt_evt_unref(evt);
+	return true;
+}
+
 void loop_sweep(struct aioevt_loop *loop)
 {
 	struct aioevt_evt *evt, *next;
@@ -151,6 +178,89 @@ int loop_await_done(struct aioevt_loop *loop)
 	return err;
 }
 
+/* ---- telling waits that they were cancelled -------------------------------------------------- */
+
+/* With loop->lock. There are such waits, or one is being called. */
+static bool is_to_be_told(const struct aioevt_loop *loop)
+{
+	return !TAILQ_EMPTY(&loop->untold) ||
+	       (loop->running && loop->running->is_wait && loop->running->status);
+}
+
+/* With loop->lock: wait for the end of a callback, or of the run. False: it would close a circle. */
+static bool await_change(struct aioevt_loop *loop)
+{
+	int cancel;
+
+	if (!may_wait_for(loop))
+		return false;
+	cancel = cancel_off();
+	loop->n_waiting++;
+	pthread_cond_wait(&loop->done, &loop->lock);
+	loop->n_waiting--;
+	cancel_on(cancel);
+	wait_is_over();
+	return true;
+}
+
+int loop_await_teller(struct aioevt_loop *loop)
+{
+	while (loop->is_telling && !loop_is_mine(loop))
+		if (!await_change(loop))
+			return -EBUSY;
+	return 0;
+}
+
+/* Also if the thread is cancelled, or ends, inside a callback. */
+static void end_telling(void *arg)
+{
+	struct aioevt_loop *loop = arg;
+
+	frames = frames->up;
+	lock(loop);
+	loop->is_running = loop->is_telling = false;
+	loop->running = NULL;
+	loop->is_dispatching = false;
+	pthread_cond_broadcast(&loop->done);
+	loop_sweep(loop);
+	unlock(loop);
+	loop_drop(loop);
+}
+
+/* Nobody runs the loop: this thread has it for a moment. With loop->lock, which is let go. */
+static void tell_from_here(struct aioevt_loop *loop)
+{
+	struct frame frame = { .loop = loop, .up = frames };
+
+	loop->is_running = loop->is_telling = true;
+	unlock(loop);
+	loop_hold(loop);
+	frames = &frame;
+	pthread_cleanup_push(end_telling, loop);
+	loop_tell(loop);
+	pthread_cleanup_pop(1);
+}
+
+int loop_await_told(struct aioevt_loop *loop)
+{
+	int err = 0;
+
+	lock(loop);
+	/* in its own callback: it goes on when that returns */
+	if (!loop_is_mine(loop)) {
+		while (!err && loop->is_running && is_to_be_told(loop)) {
+			aioevt_shm_listener_wake(loop->ear);
+			err = await_change(loop) ? 0 : -EDEADLK;
+		}
+		if (!err && !TAILQ_EMPTY(&loop->untold)) {
+			tell_from_here(loop);
+			return 0;
+		}
+	}
+	unlock(loop);
+	return err;
+}
+
 void loop_tidy_soon(struct aioevt_loop *loop)
 {
 	bool is_needed;
@@ -170,7 +280,7 @@ void loop_tidy_soon(struct aioevt_loop *loop)
 
 /* ---- unregistering -------------------------------------------------------------------------- */
 
-/* What is to be ended: a name or a function. */
+/* What is to be ended: a name, but no waits for it, or a function. */
 struct wanted {
 	const char *name;
 	aioevt_fn fn;
@@ -178,7 +288,8 @@ struct wanted {
 
 static bool is_wanted(const struct aioevt_evt *evt, const struct wanted *wanted)
 {
-	return wanted->name ? !strcmp(evt->name, wanted->name) : evt->fn == wanted->fn;
+	return wanted->name ? !evt->is_wait && !strcmp(evt->name, wanted->name) :
+			      evt->fn == wanted->fn;
 }
 
 /* Those of a name are in its topic. */
@@ -193,7 +304,7 @@ static int end_wanted(struct aioevt_loop *loop, const struct wanted *wanted)
 	for (evt = topic ? TAILQ_FIRST(&topic->evts) : TAILQ_FIRST(&loop->evts); evt; evt = next) {
 		next = topic ? TAILQ_NEXT(evt, in_topic) : TAILQ_NEXT(evt, in_loop);
 		if (is_wanted(evt, wanted))
-			n += evt_end(evt, -ECANCELED);
+			n += evt_cancel(evt);
 	}
 	return n;
 }
@@ -235,6 +346,8 @@ static int unregister(struct aioevt *mgr, const struct wanted *wanted)
 		} else {
 			unlock(loop);
 		}
+		if (wanted->fn && loop_await_told(loop) < 0)
+			err = -EDEADLK;
 		loop_tidy_soon(loop);
 	}
 	return err < 0 ? err : n;
@@ -266,7 +379,7 @@ int aioevt_evt_unregister(struct aioevt_evt *evt)
 	if (err == -ECHILD)
 		return err;
 	lock(loop);
-	n = evt_end(evt, -ECANCELED);
+	n = evt_end(evt, -ECANCELED) || evt_leave_untold(evt);
 	err = 0;
 	if (loop->running == evt)
 		err = loop_await_done(loop);

@@ -38,6 +38,7 @@ int loop_make(struct aioevt *mgr, struct aioevt_loop **ret_loop)
 	TAILQ_INIT(&loop->changed);
 	TAILQ_INIT(&loop->evts);
 	TAILQ_INIT(&loop->pattern_evts);
+	TAILQ_INIT(&loop->untold);
 	RB_INIT(&loop->timers);
 	loop->mgr = manager_ref(mgr);
 	TAILQ_INSERT_TAIL(&mgr->loops, loop, in_manager);
@@ -354,7 +355,7 @@ static int turn(struct aioevt_loop *loop, uint64_t deadline)
 	enter_when_calm(loop);
 	lock(loop);
 	first = loop_first_deadline(loop);
-	ends = loop->is_stopped || loop->is_dead;
+	ends = loop->is_stopped || loop->is_dead || !TAILQ_EMPTY(&loop->untold);
 	unlock(loop);
 	if (!ends)
 		err = hear(loop, first < deadline ? first : deadline);
@@ -366,10 +367,14 @@ static int turn(struct aioevt_loop *loop, uint64_t deadline)
 static void expire(struct aioevt_loop *loop, bool is_idle)
 {
 	uint64_t first, now;
+	bool is_untold;
 
 	lock(loop);
 	first = loop_first_deadline(loop);
+	is_untold = !TAILQ_EMPTY(&loop->untold);
 	unlock(loop);
+	if (is_untold)
+		loop_tell(loop);
 	if (first == AIOEVT_FOREVER)
 		return;
 	now = clock_ns(CLOCK_MONOTONIC);
@@ -442,7 +447,10 @@ static int begin(struct aioevt_loop *loop, struct frame *frame)
 	if (err < 0)
 		return err;
 	lock(loop);
-	if (loop->is_dead)
+	err = loop_await_teller(loop);
+	if (err < 0)
+		;
+	else if (loop->is_dead)
 		err = -ECANCELED;
 	else if (loop->is_running)
 		err = loop_is_mine(loop) ? -EDEADLK : -EBUSY;
@@ -485,6 +493,7 @@ int aioevt_loop_run_until(struct aioevt_loop *loop, uint64_t deadline)
 		return r == -ECANCELED ? 0 : r;
 	pthread_cleanup_push(end, loop);
 	r = run_until(loop, deadline);
+	loop_tell(loop);
 	pthread_cleanup_pop(1);
 	return r;
 }
@@ -504,6 +513,7 @@ int aioevt_loop_process(struct aioevt_loop *loop)
 	pthread_cleanup_push(end, loop);
 	pump_begin(loop);
 	r = run_some(loop);
+	loop_tell(loop);
 	pump_end(loop, r);
 	if (!r)
 		r = (int)loop->n_calls;
@@ -548,7 +558,7 @@ int loop_shutdown(struct aioevt_loop *loop)
 	loop->is_dead = true;
 	for (evt = TAILQ_FIRST(&loop->evts); evt; evt = next) {
 		next = TAILQ_NEXT(evt, in_loop);
-		evt_end(evt, -ECANCELED);
+		evt_cancel(evt);
 	}
 	err = loop_await_done(loop);
 	pump_stop(loop);
@@ -557,6 +567,8 @@ int loop_shutdown(struct aioevt_loop *loop)
 		loop_settle(loop);
 	detach(loop);
 	ear_leave(loop);
+	if (loop_await_told(loop) < 0)
+		err = -EDEADLK;
 	return err;
 }
 

@@ -37,11 +37,13 @@ struct aioevt_evt {
 	uint32_t flags;
 	int status;			/* 0, or why it has ended */
 	bool is_linked, is_timed;
+	bool is_wait;			/* of aioevt_wait_on(): told if it is cancelled */
+	bool is_untold;			/* it was, and is in loop->untold */
 	uint64_t number;		/* in the order of registration */
 	uint64_t from_seq;		/* of its event: it takes no records before */
 	uint64_t deadline;
 	RB_ENTRY(aioevt_evt) timer;
-	TAILQ_ENTRY(aioevt_evt) in_topic, in_patterns, in_loop;
+	TAILQ_ENTRY(aioevt_evt) in_topic, in_patterns, in_loop, in_untold;
 	char name[];
 };
 
@@ -96,9 +98,11 @@ struct aioevt_loop {
 	TAILQ_HEAD(, topic) changed;	/* to be put right by loop_tidy() */
 	struct evts evts;		/* all that are linked */
 	struct evts pattern_evts;
+	struct evts untold;		/* waits that were cancelled; held */
 	struct aioevt_timers timers;
 	uint64_t last_number;
 	bool is_dead, is_running, is_stopped;
+	bool is_telling;		/* by a thread that does not run it otherwise */
 	bool is_dispatching;		/* evts stay linked */
 	bool has_dead;			/* of which some are dead */
 	struct aioevt_evt *running;	/* whose callback is being called */
@@ -224,6 +228,21 @@ void evt_link(struct aioevt_evt *evt, struct topic *topic);
 /* With loop->lock: it is registered no more, and is not called again. False: it was not. */
 bool evt_end(struct aioevt_evt *evt, int status);
 
+/*
+ * As evt_end(), with -ECANCELED, by another than its owner: a wait is to be told, by loop_tell() or
+ * loop_await_told().
+ */
+bool evt_cancel(struct aioevt_evt *evt);
+
+/* With loop->lock: it shall not be told. False: it has not to be. */
+bool evt_leave_untold(struct aioevt_evt *evt);
+
+/* Waits that were cancelled have been told when it returns. Returns 0, or -EDEADLK: they will be. */
+int loop_await_told(struct aioevt_loop *loop);
+
+/* Another thread tells waits of this loop: wait until it is done. With loop->lock. */
+int loop_await_teller(struct aioevt_loop *loop);
+
 /* With loop->lock: unlink those that ended while callbacks ran. */
 void loop_sweep(struct aioevt_loop *loop);
 
@@ -246,6 +265,9 @@ int loop_dispatch(struct aioevt_loop *loop);
 
 /* Call the evts whose deadline is at or before @now. */
 void loop_expire(struct aioevt_loop *loop, uint64_t now);
+
+/* Call the waits that were cancelled. By the thread that has the loop. */
+void loop_tell(struct aioevt_loop *loop);
 
 /* ---- pump.c ------------------------------------------------------------------------------- */
 

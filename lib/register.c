@@ -15,6 +15,7 @@ struct request {
 	void *userdata;
 	uint32_t flags;
 	uint64_t deadline;
+	bool is_wait;
 	bool has_after;
 	uint64_t after;
 };
@@ -34,6 +35,7 @@ static int evt_new(struct aioevt_loop *loop, const struct request *req,
 	evt->userdata = req->userdata;
 	evt->flags = req->flags;
 	evt->deadline = req->deadline;
+	evt->is_wait = req->is_wait;
 	evt->from_seq = UINT64_MAX;
 	memcpy(evt->name, req->name, len);
 	*ret_evt = evt;
@@ -140,8 +142,8 @@ static int add(struct aioevt_loop *loop, struct aioevt_evt *evt, const struct re
 	lock(loop);
 	if (!err)
 		evt->from_seq = seq;
-	else
-		evt_end(evt, err);
+	else if (!evt_end(evt, err))
+		evt_leave_untold(evt);	/* who is told that it failed is not called */
 	topic->n_pins--;
 	topic_free_if_unused(topic);
 	unlock(loop);
@@ -232,7 +234,7 @@ int aioevt_wait_on(struct aioevt *mgr, const char *name, uint64_t deadline, aioe
 		   void *userdata, struct aioevt_loop *loop, struct aioevt_evt **ret_evt)
 {
 	const struct request req = { .name = name, .fn = fn, .userdata = userdata,
-				     .flags = AIOEVT_ONCE, .deadline = deadline };
+				     .flags = AIOEVT_ONCE, .deadline = deadline, .is_wait = true };
 
 	return do_register(mgr, loop, &req, ret_evt);
 }
