@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common.h"
 #include "duration.h"
+#include "safe.h"
 #include "output.h"
 
 #include <errno.h>
@@ -18,17 +19,17 @@
 /* Not warnx(): what a message quotes may hold line breaks and terminal commands. */
 static void print_line(const char *format, va_list args)
 {
-	char raw[MESSAGE_MAX], line[4 * MESSAGE_MAX + 16];
-	const unsigned char *c;
+	char raw[MESSAGE_MAX], line[6 * MESSAGE_MAX + 16], piece[SAFE_MAX];
 	char *out = line;
+	uint32_t code;
+	size_t len, n;
 
 	vsnprintf(raw, sizeof(raw), format, args);
-	out += sprintf(out, "aioevt: ");
-	for (c = (const unsigned char *)raw; *c; c++) {
-		if (*c < 0x20 || *c == 0x7f)
-			out += sprintf(out, "\\x%02x", *c);
-		else
-			*out++ = (char)*c;
+	len = strlen(raw);
+	out = stpcpy(out, "aioevt: ");
+	for (size_t i = 0; i < len; i += n) {
+		n = safe_char(raw + i, len - i, &code, piece);
+		out = stpcpy(out, piece);
 	}
 	*out++ = '\n';
 	if (write(STDERR_FILENO, line, (size_t)(out - line)) < 0)

@@ -29,8 +29,8 @@ enum {
 };
 
 /*
- * Print one line to stderr, whatever the arguments hold: control characters come out as
- * \xNN. complain_usage() also ends the program with STATUS_USAGE and belongs before the
+ * Print one line to stderr, whatever the arguments hold: it goes through safe_char().
+ * complain_usage() also ends the program with STATUS_USAGE and belongs before the
  * bus is opened.
  */
 void complain(const char *format, ...) __attribute__((__format__(printf, 1, 2)));

@@ -11,7 +11,7 @@
 
 #include "common.h"
 #include "duration.h"
-#include "utf8.h"
+#include "safe.h"
 
 static const char doc[] =
 	"Look at the bus without touching it, and say whether it is healthy."
@@ -97,8 +97,9 @@ static struct text bytes(uint64_t n)
 
 static void print_summary(const struct aioevt_shm_inspection *seen)
 {
-	printf("bus     %s, version %" PRIu32 ", made %s ago, used %s ago\n", seen->path,
-	       seen->version, age(seen->created).text, age(seen->used).text);
+	fputs("bus     ", stdout);
+	safe_print(stdout, seen->path, strlen(seen->path));
+	printf(", version %" PRIu32 ", made %s ago, used %s ago\n", seen->version, age(seen->created).text, age(seen->used).text);
 	printf("limits  %" PRIu32 " events, %" PRIu32 " listeners, %" PRIu32 " records a ring, %"
 	       PRIu32 " bytes inline, %" PRIu32 " at most\n", seen->n_events_max,
 	       seen->n_listeners_max, seen->depth, seen->inline_size, seen->max_payload);
@@ -131,7 +132,7 @@ static int find_width(const struct aioevt_shm_inspection *seen)
 	size_t width = strlen("EVENT"), n, i;
 
 	for (i = 0; i < seen->n_events; i++) {
-		n = utf8_count(seen->events[i].name, strlen(seen->events[i].name));
+		n = safe_width(seen->events[i].name);
 		if (n > width)
 			width = n;
 	}
@@ -140,7 +141,7 @@ static int find_width(const struct aioevt_shm_inspection *seen)
 
 static void print_events(const struct aioevt_shm_inspection *seen)
 {
-	int width = find_width(seen), n;
+	int width = find_width(seen);
 	size_t i;
 
 	if (seen->n_events)
@@ -150,9 +151,9 @@ static void print_events(const struct aioevt_shm_inspection *seen)
 		const struct aioevt_shm_event_look *event = &seen->events[i];
 		const char *name = *event->name ? event->name : "?";
 
-		n = (int)utf8_count(name, strlen(name));
-		printf("%s%*s  %-8s  %10" PRIu64 "  %7s  %9" PRIu32 "  %8" PRIu32 "  %6s"
-		       "  %6" PRIu32 "\n", name, width - n, "", event->phase, event->n_records,
+		safe_print_column(stdout, name, (size_t)width);
+		printf("  %-8s  %10" PRIu64 "  %7s  %9" PRIu32 "  %8" PRIu32 "  %6s"
+		       "  %6" PRIu32 "\n", event->phase, event->n_records,
 		       age(event->last_time).text, event->n_listeners, event->n_reliable,
 		       bytes(event->memory).text, event->n_timers);
 	}
@@ -163,8 +164,11 @@ static void print_findings(const char *what, const struct aioevt_shm_finding *fi
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		printf("%-8s%s: %s\n", what, findings[i].code, findings[i].text);
+	for (i = 0; i < n; i++) {
+		printf("%-8s%s: ", what, findings[i].code);
+		safe_print(stdout, findings[i].text, strlen(findings[i].text));
+		putchar('\n');
+	}
 }
 
 static void print_verdict(const struct aioevt_shm_inspection *seen)

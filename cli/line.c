@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "safe.h"
 #include "time.h"
 
 #define BOLD	"\033[1m"
@@ -21,49 +22,6 @@ bool line_may_colour(void)
 
 	return !(no_color && *no_color) && !(term && !strcmp(term, "dumb")) &&
 	       isatty(STDOUT_FILENO);
-}
-
-/* ---- escaping ------------------------------------------------------------------- */
-
-/* Controls, and what makes a line break or turns the direction of what follows. */
-static bool is_unsafe(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e ||
-	       code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
-	       (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
-}
-
-/* The character at @s, of the @left bytes of valid UTF-8 there; how many it has in *ret_len. */
-static uint32_t decode(const char *s, size_t left, size_t *ret_len)
-{
-	unsigned char first = (unsigned char)*s;
-	size_t len = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-	uint32_t code;
-
-	if (len > left)
-		len = 1;
-	code = len == 1 ? first : first & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++)
-		code = code << 6 | ((unsigned char)s[i] & 0x3fu);
-	*ret_len = len;
-	return code;
-}
-
-/* Valid UTF-8, such as JSON, in which the unsafe is inside of strings. */
-static void write_safe(FILE *out, const char *text, size_t len)
-{
-	size_t from = 0, n;
-
-	for (size_t i = 0; i < len; i += n) {
-		uint32_t code = decode(text + i, len - i, &n);
-
-		if (!is_unsafe(code))
-			continue;
-		fwrite(text + from, 1, i - from, out);
-		fprintf(out, "\\u%04" PRIx32, code);
-		from = i + n;
-	}
-	fwrite(text + from, 1, len - from, out);
 }
 
 /* ---- values --------------------------------------------------------------------- */
@@ -100,7 +58,7 @@ static int print_json(FILE *out, const struct aioevt_value *value)
 	if (stream && (fclose(stream) != 0 || !json))
 		err = -ENOMEM;
 	if (err == 0)
-		write_safe(out, json, size);
+		safe_print(out, json, size);
 	free(json);
 	return err;
 }
@@ -141,7 +99,7 @@ static void print_head(FILE *out, const struct line_style *style, const struct h
 	paint(out, style, NORMAL);
 	fputc(' ', out);
 	paint(out, style, BOLD);
-	write_safe(out, heard->event, strlen(heard->event));
+	safe_print(out, heard->event, strlen(heard->event));
 	paint(out, style, NORMAL);
 	fputc(' ', out);
 	paint(out, style, DIM);

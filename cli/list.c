@@ -12,7 +12,7 @@
 #include "duration.h"
 #include "json.h"
 #include "rows.h"
-#include "utf8.h"
+#include "safe.h"
 
 static const char doc[] =
 	"Show the events of the bus, sorted by name, or those that match PATTERN (*, >)."
@@ -137,7 +137,7 @@ static int find_width(const struct list *list)
 	size_t width = strlen("EVENT"), n, i;
 
 	for (i = 0; i < list->rows.n; i++) {
-		n = utf8_count(list->rows.v[i].event, strlen(list->rows.v[i].event));
+		n = safe_width(list->rows.v[i].event);
 		if (n > width)
 			width = n;
 	}
@@ -148,16 +148,15 @@ static void print_row(const struct list *list, const struct row *row, int width)
 {
 	const struct aioevt_shm_event_info *info = &row->info;
 	char age[32] = "-", slowest[64] = "-";
-	int n = (int)utf8_count(row->event, strlen(row->event));
 
 	if (info->last_time)
 		duration_print(find_age(list, row), age, sizeof(age));
 	if (info->slowest_pid)
 		snprintf(slowest, sizeof(slowest), "%" PRIu64 " (pid %d)",
 			 info->slowest_lag, (int)info->slowest_pid);
-	printf("%s%*s  %10" PRIu64 "  %9" PRIu32 "  %9" PRIu32 "  %7s  %7" PRIu32 "  %s\n",
-	       row->event, width - n, "", info->n_records, info->n_listeners,
-	       info->n_observers, age, info->depth, slowest);
+	safe_print_column(stdout, row->event, (size_t)width);
+	printf("  %10" PRIu64 "  %9" PRIu32 "  %9" PRIu32 "  %7s  %7" PRIu32 "  %s\n",
+	       info->n_records, info->n_listeners, info->n_observers, age, info->depth, slowest);
 }
 
 static void print_table(const struct list *list)

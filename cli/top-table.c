@@ -6,6 +6,7 @@
 #include <wchar.h>
 
 #include "json.h"
+#include "safe.h"
 #include "top.h"
 
 #define SHOWN_MAX	1024	/* bytes of a name with its characters escaped */
@@ -32,20 +33,7 @@ struct shape {
 
 /* ---- names ---------------------------------------------------------------------- */
 
-/* Decode one character of valid UTF-8. */
-static size_t decode(const char *text, uint32_t *ret_code)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	uint32_t code = len == 1 ? s[0] : s[0] & (0x7fu >> len);
-
-	for (size_t i = 1; i < len; i++)
-		code = code << 6 | (s[i] & 0x3fu);
-	*ret_code = code;
-	return len;
-}
-
-/* Cells that a character takes, or -1 if it is invisible or turns others around. */
+/* Cells that a character takes, or -1 if terminals do not agree. */
 static int count_cells(uint32_t code)
 {
 	static bool is_set;
@@ -58,9 +46,8 @@ static int count_cells(uint32_t code)
 			uselocale(locale);
 		is_set = true;
 	}
-	if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad ||
-	    (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-	    (code >= 0x2060 && code <= 0x206f) || code == 0x61c || code == 0xfeff)
+	if (code == 0xad || (code >= 0x200b && code <= 0x200d) ||
+	    (code >= 0x2060 && code <= 0x206f))
 		return -1;
 	if (code < 0x7f || uselocale(NULL) == LC_GLOBAL_LOCALE)
 		return 1;
@@ -77,15 +64,13 @@ static unsigned show_name(const char *name, unsigned room, char *buf)
 	char *out = buf, *cut = buf;
 
 	while (*name) {
-		char piece[16];
+		char piece[SAFE_MAX];
 		uint32_t code;
-		size_t len = decode(name, &code);
-		int cells = count_cells(code);
+		size_t len = safe_char(name, strlen(name), &code, piece);
+		int cells = code == UINT32_MAX ? (int)strlen(piece) : count_cells(code);
 
 		if (cells < 0)
 			cells = snprintf(piece, sizeof(piece), "\\u%04" PRIx32, code);
-		else
-			snprintf(piece, sizeof(piece), "%.*s", (int)len, name);
 		if (used + (unsigned)cells > room) {
 			strcpy(cut, "~");
 			return fit + 1;

@@ -69,6 +69,11 @@ bool utf8_valid(const char *text, size_t len)
 	return true;
 }
 
+size_t utf8_char_len(const char *text, size_t len)
+{
+	return len ? char_len((const unsigned char *)text, len) : 0;
+}
+
 size_t utf8_count(const char *text, size_t len)
 {
 	size_t n = 0, i;

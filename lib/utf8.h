@@ -11,6 +11,9 @@
  */
 bool utf8_valid(const char *text, size_t len);
 
+/* Bytes of the character at @text, of which @len are there; 0 if they are no UTF-8. */
+size_t utf8_char_len(const char *text, size_t len);
+
 /* How many characters valid UTF-8 has. */
 size_t utf8_count(const char *text, size_t len);
 

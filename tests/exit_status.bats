@@ -266,7 +266,7 @@ run_limited() {
 	run_usage emit $'a\xff'
 	expect_match "stderr" "$errors" '*\(0xff\) at byte 1'
 	run_usage emit $'a\nb'
-	expect_match "stderr" "$errors" '*"a\\x0ab"*\(0x0a\) at byte 1'
+	expect_match "stderr" "$errors" '*"a\\u000ab"*\(0x0a\) at byte 1'
 	run_usage wait ok 'a b'
 	run_usage wait 'a.>.b'
 	run_usage list 'a b'

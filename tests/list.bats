@@ -121,3 +121,25 @@ $uid:theirs user $uid no: its owner, mode or type"
 	run_usage list --buses -b other
 	run_usage list --buses -g 0
 }
+
+@test "list and doctor, and messages, escape controls and what turns the direction" {
+	local name=$'left\u202eright'
+
+	run_aioevt emit "$name"
+	run_aioevt emit plain
+	run_aioevt list
+	expect "list" "$(awk '{ print $1, length($0) - length($2) }' <<<"$output" | tail -n 2)" \
+		'left\u202eright 69
+plain 69'
+	run_aioevt doctor
+	expect_match "doctor" "$output" '*left\\u202eright  live *'
+	run_aioevt 1 rm $'no\u202eevent'
+	expect_match "message" "$errors" 'aioevt: *no\\u202eevent*'
+	run_usage emit $'a\u0085b\x9b\x1b'
+	expect_match "message" "$errors" '*"a\\u0085b\\x9b\\u001b"*'
+	run_usage emit e --bus $'\xe2\x80'
+	expect_match "message" "$errors" '*"\\xe2\\x80"*'
+	# JSON is for programs
+	run_aioevt list --json
+	expect "json" "$(jq -r .event <<<"$output" | head -n 1)" "$name"
+}
