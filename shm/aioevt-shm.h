@@ -369,8 +369,9 @@ void *aioevt_shm_sub_data(const struct aioevt_shm_sub *sub);
  * served in turn. Sleeps on one futex however many subs there are, and wakes once a second
  * at most while nothing happens. A signal handler does not end it. Returns 0 and the sub,
  * or -ETIMEDOUT, or -EINTR after aioevt_shm_listener_wake(); or the error of a sub that
- * cannot go on (-ENOSPC, -ENOMEM: its event was removed and cannot be made anew now;
- * the next wait tries again), if no other sub has a record.
+ * cannot go on, if no other sub has a record. A sub that cannot go on for lack of something
+ * (-ENOSPC, -ENOMEM, -EFBIG: its event was removed and cannot be made anew now) tries again once
+ * a second; its error is told, as often, only if there is nothing else to wait for.
  */
 int aioevt_shm_wait(struct aioevt_shm_listener *listener, uint64_t deadline,
 		    struct aioevt_shm_sub **ret_sub);

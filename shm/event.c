@@ -146,6 +146,31 @@ int event_reopen(struct aioevt_shm_event *ev, bool was_ended)
 	return err;
 }
 
+int event_renew(struct aioevt_shm_event *ev)
+{
+	struct event_ref ended = { UINT32_MAX, 0 };
+	struct event_map *map;
+	int err;
+
+	bus_lock(ev->bus);
+	if (ev->map) {
+		ended = ev->map->ref;
+		event_map_put(ev->map);
+		ev->map = NULL;
+	}
+	err = resolve(ev, &map);
+	if (!err && map->ref.index == ended.index && map->ref.generation == ended.generation) {
+		event_map_put(map);
+		err = -EPROTO;
+	}
+	if (!err) {
+		ev->map = map;
+		use_last_ring(ev);
+	}
+	bus_unlock(ev->bus);
+	return err;
+}
+
 int event_catch_up(struct aioevt_shm_event *ev)
 {
 	int err;

@@ -25,6 +25,12 @@ struct aioevt_shm_event {
 int event_reopen(struct aioevt_shm_event *ev, bool was_ended);
 
 /*
+ * The same for an event that has ended, but its use ends first, so that the new one can have its
+ * place in a full table. On failure the handle has no event, and this is called again.
+ */
+int event_renew(struct aioevt_shm_event *ev);
+
+/*
  * Let go of the event, keeping the handle and its name; get hold of it again. Returns 0,
  * -ENOENT if @ref is there no more, -ENOMEM, -EPROTO.
  */

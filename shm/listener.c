@@ -155,6 +155,18 @@ static void take_news(struct aioevt_shm_listener *l)
 }
 
 /*
+ * No sub can go on, and each has failed since the last re-check with such an error as @err. That is
+ * told once: a caller that waits again sleeps until the next.
+ */
+static int tell_stuck(struct aioevt_shm_listener *l, int err)
+{
+	if (l->patterns || l->told_at == l->recheck_at)
+		return 0;
+	l->told_at = l->recheck_at;
+	return err;
+}
+
+/*
  * Look at what may have news. Returns 1 and a sub that has a record, 0 or an error;
  * *ret_busy is when to look again at one that is being written.
  */
@@ -162,8 +174,9 @@ static int poll_subs(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_
 		     uint64_t *ret_busy)
 {
 	struct aioevt_shm_sub *sub, *next;
+	unsigned n_stuck = 0;
 	uint64_t state;
-	int look, err = 0;
+	int look, stuck = 0, err = 0;
 
 	*ret_busy = UINT64_MAX;
 	if (l->patterns && !l->keeps_subs)
@@ -179,6 +192,11 @@ static int poll_subs(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_
 		if (look == -EPIPE) {
 			aioevt_shm_sub_close(sub);
 			next = TAILQ_FIRST(&l->ready);	/* the list may be another now */
+			continue;
+		}
+		if (look < 0 && sub->stuck) {
+			stuck = look;
+			n_stuck++;
 			continue;
 		}
 		if (look < 0) {
@@ -203,6 +221,8 @@ static int poll_subs(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_
 			sub_idle(sub);
 		}
 	}
+	if (!err && n_stuck && n_stuck == l->n_subs)
+		err = tell_stuck(l, stuck);
 	return bus_result(l->bus, err);
 }
 

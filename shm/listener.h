@@ -57,6 +57,8 @@ struct aioevt_shm_sub {
 	uint64_t ring_offset, slot_offset;
 	uint32_t ring_shift;
 	bool is_detached;		/* its event went, and opening it anew failed */
+	int stuck;			/* the error for which it cannot go on, or 0, */
+	uint64_t stuck_until;		/* and the re-check at which it tries again */
 	void *data;
 	TAILQ_ENTRY(aioevt_shm_sub) all, ready, idle;
 };
@@ -88,6 +90,7 @@ struct aioevt_shm_listener {
 	struct aioevt_shm_sub *last_read;	/* reliable, since the last wait */
 	bool has_read_others;		/* besides it */
 	uint64_t recheck_at;
+	uint64_t told_at;		/* recheck_at when the error of a stuck sub was told */
 	uint64_t due;			/* of the earliest timer of its events, see due.c */
 	uint64_t spin_always, spin_busy;
 	_Atomic uint32_t woken;		/* by aioevt_shm_listener_wake() */
@@ -122,7 +125,8 @@ int sub_new(struct aioevt_shm_listener *l, struct aioevt_shm_event *ev, uint32_t
 
 /*
  * Look at a sub's next number, past those that are no records: LOOK_RECORD, LOOK_BUSY,
- * LOOK_EMPTY, or an error: -EPIPE if it is a pattern's and its event went.
+ * LOOK_EMPTY, or an error: -EPIPE if it is a pattern's and its event went. A sub that cannot go
+ * on for lack of memory or places is stuck: it gives the same error until the next re-check.
  */
 int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state);
 

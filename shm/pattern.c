@@ -72,10 +72,12 @@ static void note_seen(struct aioevt_shm_listener *l, uint32_t index, uint64_t st
  */
 static int try_later(struct aioevt_shm_sub *sub, uint32_t index, uint64_t state)
 {
-	const struct event_ref *ref = sub->is_resting ? &sub->ref : &sub->ev->map->ref;
+	const struct event_ref *ref;
 
-	if (!(sub->flags & SUB_OF_PATTERN) ||
-	    (ref->index == index && ref->generation == event_generation(state)))
+	if (!(sub->flags & SUB_OF_PATTERN))
+		return 0;
+	ref = sub->is_resting ? &sub->ref : &sub->ev->map->ref;
+	if (ref->index == index && ref->generation == event_generation(state))
 		return 0;
 	sub_mark_ready(sub);
 	return -EAGAIN;

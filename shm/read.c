@@ -110,7 +110,7 @@ static bool give_up(struct aioevt_shm_sub *sub, uint64_t state)
 	return true;
 }
 
-int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state)
+static int look_on(struct aioevt_shm_sub *sub, uint64_t *ret_state)
 {
 	int err = sub->is_detached ? sub_reattach(sub) : sub_revive(sub);
 	struct rounds rounds = { 0 };
@@ -151,6 +151,26 @@ int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state)
 			err = rounds_lose(&rounds, sub->pos, *ret_state);
 	}
 	return err;
+}
+
+/* Something that the bus, the process or the machine has too little of, perhaps for long. */
+static bool is_lack(int err)
+{
+	return err == -ENOSPC || err == -ENOMEM || err == -EFBIG || err == -EMFILE ||
+	       err == -ENFILE || err == -ENOENT;
+}
+
+int sub_look(struct aioevt_shm_sub *sub, uint64_t *ret_state)
+{
+	uint64_t until = sub->listener->recheck_at;
+	int look;
+
+	if (__builtin_expect(sub->stuck, 0) && sub->stuck_until == until)
+		return sub->stuck;
+	look = look_on(sub, ret_state);
+	sub->stuck = look < 0 && is_lack(look) ? look : 0;
+	sub->stuck_until = until;
+	return look;
 }
 
 /* ---- what is handled --------------------------------------------------------------------- */

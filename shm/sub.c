@@ -287,7 +287,6 @@ int sub_reattach(struct aioevt_shm_sub *sub)
 	/* What was not wanted is not missed. */
 	uint64_t end = sub->pos > sub->skip_below ? sub->pos : sub->skip_below;
 	uint64_t missed = sub->missed;
-	bool was_ended = !sub->is_detached;
 	int err;
 
 	if (sub->flags & SUB_OF_PATTERN)
@@ -296,7 +295,8 @@ int sub_reattach(struct aioevt_shm_sub *sub)
 	if (!sub->is_detached)
 		clear_bits(sub);
 	sub->is_detached = true;
-	err = event_reopen(sub->ev, was_ended);
+	sub->ring = NULL;
+	err = event_renew(sub->ev);
 	if (!err)
 		err = attach(sub, FROM_START, 0);
 	if (err < 0) {
