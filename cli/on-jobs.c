@@ -9,10 +9,18 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "group.h"
 
 struct job {
 	pid_t pid;			/* and its process group; 0: none */
+	bool is_reaped;			/* COMMAND has ended, others of its group have not */
+	int status;			/* then, of COMMAND */
+	int asked;			/* the signal that was sent to end it; 0: none */
+	uint64_t kill_at;		/* then; ns, CLOCK_MONOTONIC */
+	bool is_killed;			/* SIGKILL was sent; kill_at: nothing more is waited for */
 	bool has_ended;			/* and was not taken; else without pid it is free */
 	uint64_t number;		/* the how manieth it is */
 	bool is_replaced;
@@ -57,7 +65,7 @@ static int note_status(const struct jobs *jobs, const struct job *job, int statu
 	if (WIFEXITED(status) && WEXITSTATUS(status))
 		complain("event \"%s\", record %" PRIu64 ": \"%s\" failed with status %d",
 			 job->event, job->seq, jobs->name, WEXITSTATUS(status));
-	else if (number && number != jobs->signal)
+	else if (number && number != jobs->signal && !job->is_killed)
 		complain("event \"%s\", record %" PRIu64 ": \"%s\" was killed by signal %d "
 			 "(%s)", job->event, job->seq, jobs->name, number, strsignal(number));
 	return number ? 128 + number : WEXITSTATUS(status);
@@ -84,49 +92,142 @@ static void end_job(struct jobs *jobs, struct job *job, int status)
 		end_it(jobs, status);
 }
 
-/* Children that this process had before it became this program are reaped, too. */
+static void note_stop(const struct jobs *jobs, const struct job *job, int number)
+{
+	complain("event \"%s\", record %" PRIu64 ": \"%s\" was stopped by signal %d (%s)%s",
+		 job->event, job->seq, jobs->name, number, strsignal(number),
+		 number == SIGTTIN || number == SIGTTOU ?
+		 ": it wants the terminal, which COMMAND does not get" : "");
+}
+
+static void note_wait(struct jobs *jobs, pid_t pid, int status)
+{
+	struct job *job = jobs->job;
+
+	while (job < jobs->job + jobs->n_max && (job->pid != pid || job->is_reaped))
+		job++;
+	if (job == jobs->job + jobs->n_max)
+		return;			/* one that COMMAND left, or that was there before */
+	if (WIFSTOPPED(status)) {
+		note_stop(jobs, job, WSTOPSIG(status));
+		return;
+	}
+	job->is_reaped = true;
+	job->status = status;
+}
+
+/* Whether COMMAND has ended and, if that was asked for, its group. */
+static bool is_at_end(const struct job *job)
+{
+	if (!job->is_reaped || !job->asked)
+		return job->is_reaped;
+	return !group_is_left(job->pid) || (job->is_killed && group_now() >= job->kill_at);
+}
+
+/* Others than COMMANDs are reaped, too. */
 static void reap(struct jobs *jobs)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (size_t i = 0; i < jobs->n_max; i++)
-			if (jobs->job[i].pid == pid)
-				end_job(jobs, &jobs->job[i], status);
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0)
+		note_wait(jobs, pid, status);
+	for (struct job *job = jobs->job; job < jobs->job + jobs->n_max; job++)
+		if (job->pid && is_at_end(job))
+			end_job(jobs, job, job->status);
+}
+
+/* ---- asking to end; all with the lock ------------------------------------------------- */
+
+static void kill_job(struct job *job)
+{
+	group_signal(job->pid, SIGKILL);
+	job->is_killed = true;
+	job->kill_at = group_now() + GROUP_KILLED_NS;
+}
+
+static void ask(const struct jobs *jobs, struct job *job, int number)
+{
+	group_signal(job->pid, number);
+	if (job->asked)
+		return;
+	job->asked = number;
+	job->kill_at = group_now() + jobs->kill_after;
+}
+
+static void kill_late(const struct jobs *jobs, struct job *job)
+{
+	complain("event \"%s\", record %" PRIu64 ": \"%s\" has not ended %g s after signal %d "
+		 "(%s), and is killed", job->event, job->seq, jobs->name,
+		 (double)jobs->kill_after / 1e9, job->asked, strsignal(job->asked));
+	kill_job(job);
+}
+
+/* Kill what was asked to end long enough ago. Returns ns until the next look; 0: none is due. */
+static uint64_t look_after(const struct jobs *jobs)
+{
+	uint64_t now = group_now(), next = 0, left;
+
+	for (struct job *job = jobs->job; job < jobs->job + jobs->n_max; job++) {
+		if (!job->pid || !job->asked)
+			continue;
+		if (!job->is_killed && now >= job->kill_at)
+			kill_late(jobs, job);
+		left = job->is_reaped ? GROUP_POLL_NS :
+		       job->is_killed ? GROUP_KILLED_NS : job->kill_at - now;
+		if (!next || left < next)
+			next = left;
+	}
+	return next;
 }
 
 /* ---- signals ------------------------------------------------------------------------ */
 
-static void signal_job(const struct job *job, int number)
-{
-	kill(-job->pid, number);
-	kill(-job->pid, SIGCONT);	/* or one that is stopped never hears of it */
-}
-
+/* Someone who interrupts once more means it. */
 static void pass_on(struct jobs *jobs, int number)
 {
-	for (size_t i = 0; i < jobs->n_max; i++)
-		if (jobs->job[i].pid)
-			signal_job(&jobs->job[i], number);
+	bool is_again = number == SIGINT && jobs->signal;
+
+	for (struct job *job = jobs->job; job < jobs->job + jobs->n_max; job++) {
+		if (!job->pid)
+			continue;
+		ask(jobs, job, number);
+		if (is_again)
+			kill_job(job);
+	}
 	if (!jobs->signal)
 		jobs->signal = number;
 	jobs->is_over = true;
+}
+
+/* SIGCHLD if none comes for @ns; 0: it may take any time. */
+static int next_signal(const struct jobs *jobs, uint64_t ns)
+{
+	struct timespec timeout = { .tv_sec = (time_t)(ns / UINT64_C(1000000000)),
+				    .tv_nsec = (long)(ns % UINT64_C(1000000000)) };
+	int number;
+
+	do {
+		number = ns ? sigtimedwait(&jobs->signals, NULL, &timeout) :
+			      sigwaitinfo(&jobs->signals, NULL);
+	} while (number < 0 && errno == EINTR);
+	return number < 0 ? SIGCHLD : number;
 }
 
 static void *take_signals(void *arg)
 {
 	struct jobs *jobs = arg;
 	bool is_closing = false;
+	uint64_t next = 0;
 	int number;
 
 	while (!is_closing) {
-		sigwait(&jobs->signals, &number);
+		number = next_signal(jobs, next);
 		pthread_mutex_lock(&jobs->lock);
-		if (number == SIGCHLD)
-			reap(jobs);
-		else
+		if (number != SIGCHLD)
 			pass_on(jobs, number);
+		reap(jobs);
+		next = look_after(jobs);
 		is_closing = jobs->is_closing;
 		pthread_cond_broadcast(&jobs->changed);
 		pthread_mutex_unlock(&jobs->lock);
@@ -168,6 +269,7 @@ int jobs_open(struct jobs *jobs)
 			    0);
 	check_memory(jobs->errors == MAP_FAILED ? -ENOMEM : 0);
 	block_signals(jobs);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	err = pthread_create(&jobs->thread, NULL, take_signals, jobs);
 	if (!err)
 		return STATUS_DONE;
@@ -281,7 +383,8 @@ void jobs_replace(struct jobs *jobs)
 	}
 	if (job == jobs->job + jobs->n_max && oldest) {
 		oldest->is_replaced = true;
-		signal_job(oldest, SIGTERM);
+		ask(jobs, oldest, jobs->stop_signal);
+		pthread_kill(jobs->thread, SIGCHLD);	/* to look after it */
 	}
 	pthread_mutex_unlock(&jobs->lock);
 }

@@ -8,7 +8,10 @@
  * is sent to this program, and tells the caller, who sleeps in jobs_wait() or in its ear.
  *
  * Each COMMAND is the leader of a process group of its own, and is killed by the kernel when
- * this program goes without waiting for it.
+ * this program goes without waiting for it. One that was asked to end has ended when all of its
+ * group has: until then its place is taken. SIGKILL ends a group that takes too long, so nothing
+ * waits for ever. This process is the subreaper of its descendants: it reaps what COMMAND leaves, and
+ * SIGCHLD tells when a group becomes empty; between, the thread looks every GROUP_POLL_NS.
  */
 
 #include <pthread.h>
@@ -26,6 +29,8 @@ struct jobs {
 	size_t n_max;
 	bool once;			/* the first that ends ends it all */
 	bool fail_fast;			/* the first that fails does */
+	int stop_signal;		/* of jobs_replace() */
+	uint64_t kill_after;		/* ns, from a signal to SIGKILL */
 
 	pthread_t thread;
 	sigset_t signals, mask;		/* taken by the thread; the mask before */
@@ -75,7 +80,7 @@ void jobs_wait(struct jobs *jobs);
 int jobs_start(struct jobs *jobs, struct call *call, const struct heard *heard);
 
 /*
- * Ask the oldest that runs to end, with SIGTERM, unless one was asked that has not ended. How
+ * Ask the oldest that runs to end, with its group, unless one was asked that has not ended. How
  * it ends does not count then.
  */
 void jobs_replace(struct jobs *jobs);

@@ -10,12 +10,14 @@
 #include "common.h"
 #include "ear.h"
 #include "executable.h"
+#include "group.h"
 #include "on-call.h"
 #include "on-jobs.h"
 #include "on-words.h"
 #include "ready.h"
 
 #define JOBS_MAX	1024
+#define KILL_AFTER	UINT64_C(10000000000)	/* ns */
 
 static const char doc[] =
 	"Run COMMAND for each record of the events, with the record on standard input and in "
@@ -23,16 +25,22 @@ static const char doc[] =
 	"\v"
 	"Status: 1 trouble, 6 7 64 as for all, 126 127 or COMMAND's. See aioevt-on(1).";
 
-enum { KEY_ONCE = 0x100, KEY_ON_BUSY, KEY_RELIABLE, KEY_LOSSY, KEY_FAIL_FAST, KEY_READY_FD };
+enum {
+	KEY_ONCE = 0x100, KEY_ON_BUSY, KEY_RELIABLE, KEY_LOSSY, KEY_FAIL_FAST, KEY_READY_FD,
+	KEY_STOP_SIGNAL, KEY_KILL_AFTER,
+};
 
 static const struct argp_option options[] = {
 	{ "fail-fast", KEY_FAIL_FAST, NULL, 0, "End when a COMMAND failed, with its status", 1 },
 	{ "jobs", 'j', "N", 0, "Run up to N at once (default: 1)", 1 },
+	{ "kill-after", KEY_KILL_AFTER, "DURATION", 0,
+	  "From a signal to SIGKILL, if need be (default: 10)", 1 },
 	{ "lossy", KEY_LOSSY, NULL, 0, "Rather miss records than hold up emitters", 1 },
 	{ "on-busy", KEY_ON_BUSY, "HOW", 0, "queue (default), drop, restart or coalesce", 1 },
 	{ "once", KEY_ONCE, NULL, 0, "End when the first COMMAND ends, with its status", 1 },
 	{ "ready-fd", KEY_READY_FD, "FD", 0, "Write a newline to FD once listening", 1 },
 	{ "reliable", KEY_RELIABLE, NULL, 0, "Miss no record (default)", 1 },
+	{ "stop-signal", KEY_STOP_SIGNAL, "SIGNAL", 0, "What restart sends (default: TERM)", 1 },
 	{ 0 }
 };
 
@@ -53,6 +61,8 @@ struct on {
 	enum on_busy on_busy;
 	bool once, is_lossy, is_reliable, fail_fast;
 	int ready_fd;			/* -1: none */
+	int stop_signal;
+	uint64_t kill_after;		/* ns */
 
 	struct ear ear;
 	struct jobs jobs;
@@ -117,6 +127,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_READY_FD:
 		on->ready_fd = ready_parse(arg);
+		return 0;
+	case KEY_STOP_SIGNAL:
+		on->stop_signal = parse_signal("--stop-signal", arg);
+		return 0;
+	case KEY_KILL_AFTER:
+		on->kill_after = parse_duration("--kill-after", arg);
 		return 0;
 	case KEY_ONCE:
 		on->once = true;
@@ -302,12 +318,17 @@ static int open_all(struct on *on)
 	on->jobs.n_max = on->n_jobs;
 	on->jobs.once = on->once;
 	on->jobs.fail_fast = on->fail_fast;
+	on->jobs.stop_signal = on->stop_signal;
+	on->jobs.kill_after = on->kill_after;
 	return jobs_open(&on->jobs);
 }
 
 int on_main(int argc, char **argv, const struct bus_options *bus)
 {
-	struct on on = { .bus = *bus, .n_jobs = 1, .ready_fd = -1, .ear = EAR_INIT };
+	struct on on = {
+		.bus = *bus, .n_jobs = 1, .ready_fd = -1, .ear = EAR_INIT,
+		.stop_signal = SIGTERM, .kill_after = KILL_AFTER,
+	};
 	int status;
 
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &on);

@@ -264,7 +264,7 @@ static int watch(struct run *run)
 
 	set_deadline(run);
 	if (wait->command) {
-		status = command_start(&run->command, wait->command, &run->ear);
+		status = command_start(&run->command, wait->command, wait->kill, &run->ear);
 		if (status)
 			return status;
 	}
@@ -275,6 +275,8 @@ static int watch(struct run *run)
 		is_gone = gone_stop(&run->gone);
 	if (wait->command)
 		failure = command_settle(&run->command);
+	if (wait->kill && result == -ETIMEDOUT)
+		command_stop(&run->command, wait->kill);
 	return explain(run, result, failure, is_gone);
 }
 

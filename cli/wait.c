@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include <bsd/stdlib.h>
 
+#include "group.h"
 #include "ready.h"
 #include "wait.h"
 
@@ -14,7 +16,7 @@ static const char doc[] = "Wait for events and print them. Status: as aioevt-wai
 
 enum {
 	KEY_AFTER = 0x100, KEY_ALL, KEY_ANY, KEY_COUNT, KEY_CURSOR_FILE, KEY_FOLLOW, KEY_OBSERVE, KEY_OR_LAST,
-	KEY_READY_FD, KEY_STRICT, KEY_WHERE, KEY_WHILE_ALIVE,
+	KEY_KILL, KEY_READY_FD, KEY_STRICT, KEY_WHERE, KEY_WHILE_ALIVE,
 };
 
 static const struct argp_option options[] = {
@@ -25,6 +27,8 @@ static const struct argp_option options[] = {
 	{ "cursor-file", KEY_CURSOR_FILE, "FILE", 0, "Go on where the last run ended", 1 },
 	{ "follow", KEY_FOLLOW, NULL, 0, "Print each record, until interrupted", 1 },
 	{ "observe", KEY_OBSERVE, NULL, 0, "Do not count for emit --need", 1 },
+	{ "kill", KEY_KILL, "SIGNAL", OPTION_ARG_OPTIONAL,
+	  "At the timeout, end COMMAND with SIGNAL (default: TERM)", 1 },
 	{ "or-last", KEY_OR_LAST, NULL, 0, "The newest record that is there will do", 1 },
 	{ "ready-fd", KEY_READY_FD, "FD", 0, "Write a newline to FD once listening", 1 },
 	{ "strict", KEY_STRICT, NULL, 0, "Status 3 if records were missed", 1 },
@@ -89,6 +93,10 @@ static void check(const struct wait *wait, const struct argp_state *state)
 	if (wait->stray_name && !state->quoted)
 		complain_usage("\"%.300s\" behind an option that follows a NAME: give all NAMEs "
 			       "together, and \"--\" before COMMAND", wait->stray_name);
+	if (wait->kill && !wait->command)
+		complain_usage("--kill is for COMMAND, which is not there");
+	if (wait->kill && wait->timeout == AIOEVT_SHM_NO_DEADLINE)
+		complain_usage("--kill is for a --timeout, which is not there");
 	if (wait->all && wait->any)
 		complain_usage("--any beside --all");
 	if (wait->has_after && (wait->or_last || wait->cursor_file))
@@ -137,6 +145,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_OBSERVE:
 		wait->observe = true;
+		return 0;
+	case KEY_KILL:
+		wait->kill = arg ? parse_signal("--kill", arg) : SIGTERM;
 		return 0;
 	case KEY_OR_LAST:
 		wait->or_last = true;

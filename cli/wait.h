@@ -15,6 +15,7 @@ struct wait {
 	int next_name;			/* argp's index behind a NAME that follows the last one */
 	const char *stray_name;		/* the first that does not; NULL: none */
 	char **command;			/* NULL: none */
+	int kill;			/* the signal that ends it at the timeout; 0: none */
 	uint64_t timeout;		/* ns; AIOEVT_SHM_NO_DEADLINE: none */
 	uint64_t after;
 	uint64_t count;			/* of records; with all: under each name */

@@ -126,6 +126,9 @@ options_of() {
 	expect "zsh" "$(in_zsh "aioevt wait --format=j" | sed '/^$/d')" json
 	completes "aioevt wait --timeout "
 	completes "aioevt wait -g roo" root
+	completes "aioevt on e --stop-signal U" USR1 USR2
+	# --kill takes no next word
+	completes "aioevt wait job --kill e" e
 }
 
 @test "events of the bus, whatever their names hold; nothing of them is run" {

@@ -417,7 +417,7 @@ start_on_limited() {
 
 @test "--on-busy restart: the newest waits for one that does not end at once" {
 	prepare_log
-	start_on e --on-busy restart -- sh -c 'trap "" TERM;'"$LOGGER" sh {0}
+	start_on e --on-busy restart --kill-after 1h -- sh -c 'trap "" TERM;'"$LOGGER" sh {0}
 	run_aioevt emit e 1
 	until_true has_line 'start 1 0'
 	run_aioevt emit e 2
@@ -617,7 +617,8 @@ aioevt: event "e", record 4: "sh" failed with status 255'
 		: >"$LOG"
 		mkfifo "$BATS_TEST_TMPDIR/ready"
 		# a script's background process ignores some of them
-		env --default-signal=INT,QUIT "$AIOEVT" on e --jobs 2 --ready-fd 5 -- sh -c '
+		env --default-signal=INT,QUIT "$AIOEVT" on e --jobs 2 --kill-after 1h --ready-fd 5 \
+			-- sh -c '
 			trap "echo got $2 >>\"\$LOG\"; kill \$! 2>/dev/null; read -r x <\"\$GO\"; exit 0" $2
 			sleep 1000 & echo "start $1" >>"$LOG"; wait' sh {0} "$i" \
 			>"$OUT.bg" 2>"$ERR.bg" 3>&- 5>"$BATS_TEST_TMPDIR/ready" &
@@ -647,8 +648,10 @@ start 2"
 	start_on e -- sh -c 'echo $$ >"$LOG"; kill -STOP $$'
 	run_aioevt emit e
 	until_true has_lines 1
+	until_true grep -q stopped "$ERR.bg"
 	end_on
-	expect "stderr" "$errors" ""
+	expect "stderr" "$errors" \
+		'aioevt: event "e", record 1: "sh" was stopped by signal 19 (Stopped (signal))'
 	until_true is_gone "$(cat "$LOG")"
 }
 

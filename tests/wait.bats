@@ -146,7 +146,7 @@ in_shells() {
 		in_shells "eval \"\$(\"\$AIOEVT\" ${i%#*})\"; echo \$?" 0 "${i##*# }"
 	done <<-END
 		wait none --format shell -t 0 # 124
-		wait none --after 0 --count 2 e --format shell -t 0 # 124
+		wait none e --after 0 --count 2 --format shell -t 0 # 124
 		wait none --format shell --while-alive 0 # 64
 		wait none --format shell -- sh -c "exit 7" # 7
 		wait none --format shell -- sh -c 'kill -KILL \$\$' # 137

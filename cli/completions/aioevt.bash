@@ -9,7 +9,7 @@ _aioevt_options()
 		n = 0
 		for (i = 1; i <= NF && $i ~ /^-/; i++) {
 			sub(/,$/, "", $i)
-			arg = $i ~ /=/ ? $i : ""
+			arg = $i ~ /[^[]=/ ? $i : ""
 			sub(/[^=]*=/, "", arg); sub(/\]$/, "", arg)
 			sub(/\[?=.*/, "", $i)
 			names[++n] = $i
@@ -58,6 +58,7 @@ _aioevt_argument()
 	--on-long=*)	_aioevt_take <<<$'fail\nskip\ncut' ;;
 	*=GROUP)	_aioevt_take < <(compgen -g) ;;
 	*=FILE*)	compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$value") ;;
+	*=SIGNAL)	_aioevt_take <<<$'TERM\nINT\nHUP\nQUIT\nUSR1\nUSR2\nKILL' ;;
 	*=PID)		_aioevt_take < <(ps -eo pid= | tr -d ' ') ;;
 	esac
 }

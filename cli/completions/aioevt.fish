@@ -8,7 +8,7 @@ function __aioevt_options
         n = 0
         for (i = 1; i <= NF && $i ~ /^-/; i++) {
             sub(/,$/, "", $i)
-            arg = $i ~ /=/ ? $i : ""
+            arg = $i ~ /[^[]=/ ? $i : ""
             sub(/[^=]*=/, "", arg); sub(/\]$/, "", arg)
             sub(/\[?=.*/, "", $i)
             names[++n] = $i
@@ -48,6 +48,8 @@ function __aioevt_argument
             __fish_complete_groups
         case '*=FILE*'
             __fish_complete_path $argv[3]
+        case '*=SIGNAL'
+            printf '%s\n' TERM INT HUP QUIT USR1 USR2 KILL
         case '*=PID'
             __fish_complete_pids
     end
