@@ -230,11 +230,38 @@ static int take_all(struct run *run)
 	return result;
 }
 
-/* Not a mere look: that is a question, and this an answer. */
+/* The NAMEs of --all that have records to come, behind one another. */
+static char *list_unseen(const struct run *run)
+{
+	const struct wait *wait = run->wait;
+	const char *before = "; not seen: ";
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	check_memory(out ? 0 : -ENOMEM);
+	for (size_t i = 0; wait->all && i < wait->n_names; i++) {
+		if (!run->wanted[i])
+			continue;
+		fprintf(out, "%s%s", before, wait->names[i]);
+		if (wait->count > 1)
+			fprintf(out, " (%" PRIu64 " of %" PRIu64 ")", run->wanted[i], wait->count);
+		before = ", ";
+	}
+	check_memory(fclose(out) ? -ENOMEM : 0);
+	return text;
+}
+
+/* A mere look is a question, and the status answers it. */
 static void complain_timeout(const struct run *run)
 {
-	if (run->wait->timeout)
-		complain("timed out on %s", bus_describe(&run->wait->bus));
+	char *unseen;
+
+	if (!run->wait->timeout)
+		return;
+	unseen = list_unseen(run);
+	complain("timed out on %s%s", bus_describe(&run->wait->bus), unseen);
+	free(unseen);
 }
 
 /* Why it ended, as an exit status. */

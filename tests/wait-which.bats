@@ -50,6 +50,19 @@ emit_each() {
 	expect "stdout" "$output" 1
 }
 
+@test "wait --all names on a timeout what was not seen" {
+	emit_each "a 1" "b 1" "a 2" "c.1 1"
+	run_aioevt 124 wait --all a 'x.*' b y --after 0 --timeout 10ms
+	expect_match "stderr" "$errors" 'aioevt: timed out on bus *; not seen: x.\*, y'
+	run_aioevt 124 wait --all a b 'c.*' --count 2 --after 0 --timeout 10ms
+	expect_match "stderr" "$errors" '*; not seen: b (1 of 2), c.\* (1 of 2)'
+	run_aioevt 124 wait a x --count 9 --after 0 --timeout 10ms
+	expect_match "stderr" "$errors" 'aioevt: timed out on bus *"*'
+	[[ $errors != *"not seen"* ]]
+	run_aioevt 124 wait --all a x --after 0 --timeout 0
+	expect "stderr" "$errors" ""
+}
+
 @test "wait --all --count N takes N of each NAME" {
 	emit_each "a 1" "a 2" "a 3" "b 4" "c.x 5" "c.y 6" "c.x 7" "b 8"
 	run_aioevt wait --all a b 'c.*' --count 2 --after 0 --timeout 10
