@@ -168,7 +168,7 @@ set_version() {
 	run_usage gc one
 	run_usage gc --older-than x
 	expect_match "stderr" "$errors" '*--older-than "x"*'
-	run_usage gc --older-than 1d
+	run_usage gc --older-than 1y
 	run_usage gc --older-than 99999999999
 	expect_match "stderr" "$errors" '*3153600000*'
 	run_usage gc --bus a/b
