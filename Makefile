@@ -3,6 +3,7 @@
 #   make            build the library and the program into .build/release
 #   make demo       install what is missing, build, show one process wake another
 #   make check      install what is missing, run every test (about 12 minutes)
+#   make check-again   make check N=20 times; keeps what failed in .build/again
 #   make fuzz       go on searching for inputs that break it (FUZZ_SECONDS=300, in all)
 #   make proof      kill and stop a process at every instruction of every operation (half an hour)
 #   make mutants    break each promise on purpose and see which test notices (2 minutes)
@@ -10,6 +11,7 @@
 #   make bench      measure, with the machine's raw limits beside (2 minutes)
 #   make examples   build lib/examples, as a program outside of this tree would be
 #   make soak       all at random, killed and stopped, 10 minutes; SOAK_SECONDS= to choose
+#   make soak-many  N=500 short soaks on a loaded machine; keeps what failed in .build/soak-many
 #   make install    DESTDIR= PREFIX=/usr/local;  make uninstall
 #   make clean
 #
@@ -82,7 +84,8 @@ cbor := $(if $(ARCH),,-lcbor)
 cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
 
 
-.PHONY: all demo check proof mutants models soak fuzz fuzz-replay fuzz-targets fuzz-built \
+.PHONY: all demo check check-again proof mutants models soak soak-many fuzz fuzz-replay \
+	fuzz-targets fuzz-built \
 	bench examples install uninstall clean deps tests-built tests-compiled FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -204,6 +207,9 @@ demo: deps
 check: deps
 	$(Q)MAKE='$(MAKE)' tests/check
 
+check-again: deps
+	$(Q)MAKE='$(MAKE)' tests/check-again $(or $(N),20)
+
 fuzz: deps fuzz-built
 	$(Q)tests/fuzz/run $(FUZZ_B)/tests/fuzz $(FUZZ_SECONDS)
 
@@ -227,6 +233,11 @@ bench: deps
 soak: deps
 	$(Q)$(MAKE) --no-print-directory $(B)/tests/soak/soak
 	$(Q)nice $(B)/tests/soak/soak
+
+soak-many: deps
+	$(Q)$(MAKE) --no-print-directory .build/release/tests/soak/soak
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined .build/address-undefined/tests/soak/soak
+	$(Q)nice tests/soak/many $(or $(N),500) .build/release/tests/soak/soak .build/address-undefined/tests/soak/soak
 
 # ---- installing ------------------------------------------------------------------------
 
