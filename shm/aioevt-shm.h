@@ -108,7 +108,7 @@ int aioevt_shm_config_check(const struct aioevt_shm_config *config,
  *               -EFBIG: RLIMIT_FSIZE is too small for it
  *   -EUSERS     every port is taken by a live participant
  *   -EBUSY      somebody created and removed it again and again meanwhile
- *   -ENAMETOOLONG, -ENOMEM, -EMFILE, -ENFILE
+ *   -ENAMETOOLONG, -ENOMEM, -EMFILE, -ENFILE, or another error of mmap(2)
  */
 int aioevt_shm_open(const char *name, const struct aioevt_shm_config *config,
 		    uint32_t flags, struct aioevt_shm **ret_bus);

@@ -27,25 +27,26 @@ static void unmap(struct aioevt_shm *bus)
 	free(bus);
 }
 
-void *bus_map(struct aioevt_shm *bus, uint64_t offset, uint64_t size,
-	      struct guard **ret_guard)
+int bus_map(struct aioevt_shm *bus, uint64_t offset, uint64_t size, void **ret_p,
+	    struct guard **ret_guard)
 {
 	struct guard *guard;
 	void *p;
 
 	if (size > SIZE_MAX / 2)
-		return NULL;
+		return -ENOMEM;
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bus->fd, (off_t)offset);
 	if (p == MAP_FAILED)
-		return NULL;
+		return errno == EAGAIN ? -ENOMEM : -errno;
 	madvise(p, size, MADV_DONTFORK);
 	guard = guard_take(p, size, &bus->stale);
 	if (!guard) {
 		munmap(p, size);
-		return NULL;
+		return -ENOMEM;
 	}
 	*ret_guard = guard;
-	return p;
+	*ret_p = p;
+	return 0;
 }
 
 void bus_unmap(void *p, uint64_t size, struct guard *guard)
@@ -56,10 +57,11 @@ void bus_unmap(void *p, uint64_t size, struct guard *guard)
 
 static int map_tables(struct aioevt_shm *bus)
 {
-	void *p = bus_map(bus, 0, bus->lo.tables_end, &bus->guard);
+	void *p;
+	int err = bus_map(bus, 0, bus->lo.tables_end, &p, &bus->guard);
 
-	if (!p)
-		return -ENOMEM;
+	if (err < 0)
+		return err;
 	bus->base = p;
 	bus->header = p;
 	return 0;
@@ -100,10 +102,15 @@ static int open_and_attach(struct aioevt_shm *bus, const char *name,
 
 	if (err < 0)
 		return err;
-	fork_watch_begin();
+	err = fork_watch_begin(bus);
+	if (err < 0)
+		return err;
 	err = open_file(bus, name, config, flags);
-	fork_watch_end(bus, !err);
-	return err < 0 ? err : attach(bus);
+	fork_watch_end();
+	if (err < 0)
+		return err;
+	/* A signal handler may have forked above: the child has its parent's descriptor. */
+	return *bus->alive ? attach(bus) : -ECHILD;
 }
 
 int aioevt_shm_open(const char *name, const struct aioevt_shm_config *config,

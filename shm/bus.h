@@ -12,6 +12,7 @@
 #include "layout.h"
 
 struct event_map;
+struct fork_watch;
 struct guard;
 
 /* An attached bus: what a process knows about it. */
@@ -34,8 +35,8 @@ struct aioevt_shm {
 	uint64_t spare_offset, spare_size;	/* a region that got no memory: the next one */
 	struct event_map **maps;	/* [n_events], mappings shared by the handles */
 
-	struct aioevt_shm *next;	/* of the process: fork handlers close fds */
-	struct aioevt_shm **prev;
+	struct fork_watch *watch;	/* by which a forked child finds fd */
+	pid_t pid;			/* that opened it */
 };
 
 /*
@@ -47,12 +48,13 @@ void bus_lock(struct aioevt_shm *bus);
 void bus_unlock(struct aioevt_shm *bus);
 
 /*
- * Map a part of the file, NULL if that fails. A forked child does not inherit it: a mapping
+ * Map a part of the file. Returns 0, or an error of mmap(2), but never -EAGAIN: too much memory
+ * is locked then, mlockall(2), and the answer is -ENOMEM. A forked child does not inherit it: a mapping
  * keeps the open file description, and with it the lock that says that my port is alive.
  * The guard is of that mapping, see guard.c.
  */
-void *bus_map(struct aioevt_shm *bus, uint64_t offset, uint64_t size,
-	      struct guard **ret_guard);
+int bus_map(struct aioevt_shm *bus, uint64_t offset, uint64_t size, void **ret_p,
+	    struct guard **ret_guard);
 void bus_unmap(void *p, uint64_t size, struct guard *guard);
 
 /* Fail with -ECHILD in a forked child, -ESTALE on a removed bus, -EPROTO on a truncated one. */

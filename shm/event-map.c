@@ -68,13 +68,15 @@ static int map_region(struct event_map *map, unsigned k, uint64_t word)
 	struct ring *ring = &map->ring[k];
 	struct guard *guard;
 	unsigned char *p;
+	void *region;
 	int err;
 
 	if (!event_region_is_sane(bus, word, k == 0) || !is_in_file(bus, word, size))
 		return -EPROTO;
-	p = bus_map(bus, ring_offset(word), size, &guard);
-	if (!p)
-		return -ENOMEM;
+	err = bus_map(bus, ring_offset(word), size, &region, &guard);
+	if (err < 0)
+		return err;
+	p = region;
 	err = ring_view(&bus->lo, (void *)(p + (k ? 0 : bus->lo.ctl_size)),
 			ring_offset(word) + (k ? 0 : bus->lo.ctl_size), ring_depth(word),
 			ring);

@@ -24,6 +24,7 @@
  *       field sees at least the odd turn at guard_find:E.
  *   guard_set:E / guard_find:A      release/acquire: an even turn, and what came before it.
  *   guard_take:A / guard_find:F     release/acquire: a member in the list is complete.
+ *   make_alive:A / load_alive:A     release/acquire: the word is 1 before others see it.
  *   mend:A / bus_ok:C,E             the flag is set before the zeros can be seen.
  * Progress  the handler is wait-free. guard_take and guard_drop take a lock of this process.
  */
@@ -54,7 +55,7 @@ struct guard {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct guard *_Atomic all;
 static struct guard *unused;
-static const volatile uint32_t *alive;	/* set before all is */
+static const volatile uint32_t *_Atomic alive;	/* set before all is */
 
 static struct sigaction previous;
 static uintptr_t page_size;
@@ -64,8 +65,8 @@ static _Atomic bool is_ready;		/* the two above are */
 
 static void set(struct guard *g, void *p, size_t size, _Atomic uint32_t *broken)
 {
-	/* guard_set:F  relaxed: changed under the lock only */
-	uint32_t turn = atomic_load_explicit(&g->turn, memory_order_relaxed);
+	/* guard_set:F  relaxed: changed under the lock only; odd if a fork cut a change short */
+	uint32_t turn = atomic_load_explicit(&g->turn, memory_order_relaxed) & ~1u;
 
 	/* guard_set:A  relaxed: the releases below keep it in front; pairs with guard_find:E */
 	atomic_store_explicit(&g->turn, turn + 1, memory_order_relaxed);
@@ -92,18 +93,45 @@ static void free_one(struct guard *g)
 	unused = g;
 }
 
-/* In a forked child what is in the list was the parent's. */
-static int claim_list(void)
+static const volatile uint32_t *load_alive(void)
 {
-	if (!alive)
-		return fork_guard_new(&alive);
-	if (*alive)
-		return 0;
+	/* load_alive:A  acquire, pairs with make_alive:A */
+	return atomic_load_explicit(&alive, memory_order_acquire);
+}
+
+static int make_alive(void)
+{
+	const volatile uint32_t *word;
+	int err = load_alive() ? 0 : fork_guard_new(&word);
+
+	if (!err && !load_alive())
+		/* make_alive:A  release, pairs with load_alive:A */
+		atomic_store_explicit(&alive, word, memory_order_release);
+	return err;
+}
+
+/*
+ * In a forked child all members were the parent's, and a thread of it may have had the lock in
+ * the middle of a change. The child has one thread until fork(2) returned. Its first use of the
+ * list may be in a fork handler of the program.
+ */
+void guard_after_fork(void)
+{
+	const volatile uint32_t *word = load_alive();
+
+	if (!word || *word)
+		return;
+	pthread_mutex_init(&lock, NULL);
 	unused = NULL;
 	for (struct guard *g = first(); g; g = g->next)
 		free_one(g);
-	*(volatile uint32_t *)(uintptr_t)alive = 1;
-	return 0;
+	*(volatile uint32_t *)(uintptr_t)word = 1;
+}
+
+static void lock_list(void)
+{
+	guard_after_fork();
+	pthread_mutex_lock(&lock);
 }
 
 static struct guard *new_one(void)
@@ -122,8 +150,8 @@ struct guard *guard_take(void *p, size_t size, _Atomic uint32_t *broken)
 {
 	struct guard *g = NULL;
 
-	pthread_mutex_lock(&lock);
-	if (!claim_list()) {
+	lock_list();
+	if (!make_alive()) {
 		g = unused;
 		if (g)
 			unused = g->next_free;
@@ -140,18 +168,8 @@ void guard_drop(struct guard *guard)
 {
 	if (!guard)
 		return;
-	pthread_mutex_lock(&lock);
+	lock_list();
 	free_one(guard);
-	pthread_mutex_unlock(&lock);
-}
-
-void guard_before_fork(void)
-{
-	pthread_mutex_lock(&lock);
-}
-
-void guard_after_fork(void)
-{
 	pthread_mutex_unlock(&lock);
 }
 
@@ -201,7 +219,7 @@ static bool is_mended(const siginfo_t *info)
 	struct guard *g = first();
 	_Atomic uint32_t *broken;
 
-	if ((info->si_code != BUS_ADRERR && info->si_code != BUS_MCEERR_AR) || !g || !*alive)
+	if ((info->si_code != BUS_ADRERR && info->si_code != BUS_MCEERR_AR) || !g || !*load_alive())
 		return false;
 	for (; g; g = g->next) {
 		broken = covers(g, at, &end);
@@ -262,7 +280,7 @@ int aioevt_shm_guard_sigbus(void)
 {
 	int cancel = cancel_off(), err = 0;
 
-	pthread_mutex_lock(&lock);
+	lock_list();
 	/* install:B  relaxed: changed under the lock only */
 	if (!atomic_load_explicit(&is_ready, memory_order_relaxed))
 		err = install();

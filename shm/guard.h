@@ -15,8 +15,7 @@ struct guard;
 struct guard *guard_take(void *p, size_t size, _Atomic uint32_t *broken);
 void guard_drop(struct guard *guard);
 
-/* Around fork(2), in the parent before, and in both after it. */
-void guard_before_fork(void);
+/* In a child made by fork(2): make the list its own. Any later call does nothing. */
 void guard_after_fork(void);
 
 #endif
