@@ -280,18 +280,32 @@ static void reap_link(const struct ring *r, uint32_t slot_index, uint32_t p)
 						memory_order_relaxed);
 }
 
-void body_reap(struct aioevt_shm *bus, const struct ring *r, uint32_t p)
+uint32_t body_reap_steps(const struct ring *r)
 {
-	/* body_reap:D  acquire, pairs with body_base:B */
-	if (!atomic_load_explicit(&r->header->body_base, memory_order_acquire))
+	/* body_reap:D  acquire, pairs with body_base:B; a dead port has none if there is no base */
+	return atomic_load_explicit(&r->header->body_base, memory_order_acquire) ?
+	       r->depth + r->n_bodies : r->depth;
+}
+
+/* One that no slot refers to. */
+static void reap_body(struct aioevt_shm *bus, const struct ring *r, uint32_t i, uint32_t p)
+{
+	/* body_reap:C  acquire, pairs with body_link:B; nobody else changes it now */
+	if (atomic_load_explicit(&r->header->body_owner[i], memory_order_acquire) == owned_by(p))
+		body_drop(bus, r, i, UINT32_MAX);
+}
+
+void body_reap(struct aioevt_shm *bus, const struct ring *r, uint32_t p, uint32_t from,
+	       uint32_t to)
+{
+	if (body_reap_steps(r) == r->depth)
 		return;
-	for (uint32_t i = 0; i < r->depth; i++)
-		reap_link(r, i, p);
-	for (uint32_t i = 0; i < r->n_bodies; i++)
-		/* body_reap:C  acquire, pairs with body_link:B; nobody else changes it now */
-		if (atomic_load_explicit(&r->header->body_owner[i],
-					 memory_order_acquire) == owned_by(p))
-			body_drop(bus, r, i, UINT32_MAX);
+	for (uint32_t i = from; i < to; i++) {
+		if (i < r->depth)
+			reap_link(r, i, p);
+		else
+			reap_body(bus, r, i - r->depth, p);
+	}
 }
 
 static bool is_place(uint64_t base, uint64_t size)

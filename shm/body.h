@@ -54,8 +54,13 @@ int body_evict(struct aioevt_shm *bus, const struct ring *r, struct slot *slot,
 int body_read(struct aioevt_shm *bus, const struct ring *r, uint32_t body, void *buf,
 	      uint32_t size);
 
-/* Free whatever dead port @p had taken. */
-void body_reap(struct aioevt_shm *bus, const struct ring *r, uint32_t p);
+/*
+ * Free whatever dead port @p had taken: in so many steps, of which this does [@from, @to). First
+ * come those of the slots. What was done need not be done again.
+ */
+uint32_t body_reap_steps(const struct ring *r);
+void body_reap(struct aioevt_shm *bus, const struct ring *r, uint32_t p, uint32_t from,
+	       uint32_t to);
 
 /* The memory that they take. @base is header->body_base. */
 uint64_t body_memory_all(struct aioevt_shm *bus, uint64_t base, uint32_t depth);

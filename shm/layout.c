@@ -108,7 +108,7 @@ static const uint32_t structs[] = {
 	FIELD(bucket, link), FIELD(bucket, floor),
 	STRUCT(port, MEANING_PORT),
 	FIELD(port, state), FIELD(port, pending_offset), FIELD(port, pending_size),
-	FIELD(port, pid), FIELD(port, since), FIELD(port, using),
+	FIELD(port, pid), FIELD(port, since), FIELD(port, reaped), FIELD(port, using),
 	STRUCT(listener, MEANING_LISTENER),
 	FIELD(listener, doorbell), FIELD(listener, owner), FIELD(listener, news),
 	STRUCT(event, MEANING_EVENT),

@@ -39,7 +39,7 @@
  * they do here, and participants lock bytes from LOCK_BASE on. So a program can tell the version
  * of any bus, and whether anybody uses that bus.
  */
-#define BUS_VERSION	6u	/* text 1101a7c465a213a8 */
+#define BUS_VERSION	7u	/* text f154ec71c593dd4f */
 
 /*
  * The number of a struct rises when its fields stay where they are and mean something else, or
@@ -49,7 +49,7 @@
 enum layout_meaning {
 	MEANING_BUS_HEADER = 1,
 	MEANING_BUCKET = 1,
-	MEANING_PORT = 1,
+	MEANING_PORT = 2,
 	MEANING_LISTENER = 2,
 	MEANING_EVENT = 2,
 	MEANING_EVENT_CTL = 2,
@@ -128,10 +128,12 @@ struct port {
 	_Atomic uint32_t pid;			/* for people to read */
 	uint32_t pad;
 	_Atomic uint64_t since;			/* ns, CLOCK_REALTIME: its owner came, or left */
-	uint64_t reserved[3];
+	_Atomic uint64_t reaped;		/* how far its reapers got, see reap.c; else 0 */
+	uint64_t reserved[2];
 	_Atomic uint64_t using[];		/* events held open: they may not go */
 };
 static_assert(offsetof(struct port, since) == 32, "layout");
+static_assert(offsetof(struct port, reaped) == 40, "layout");
 static_assert(offsetof(struct port, using) == 64, "layout");
 
 struct listener {

@@ -21,7 +21,12 @@
  * reliable reader that looks alive holds up emitters. So death is declared without any
  * lock, everyone who meets DEAD treats it as dead at once, and nobody locks the presence
  * byte of a port that is TAKEN. One who is stopped in here costs the bus one port; killed,
- * he loses the right, and the next one repeats the steps, each of which may be repeated.
+ * he loses the right, and the next one goes on, see reap.c; each step may be repeated.
+ *
+ * Reaping is done in pieces, because a participant may leave thousands of events: an attach, or
+ * a listener's re-check, does one piece and lets go of the right. The port stays DEAD until all
+ * is done, however many took part in that; so it is not used again before. Only a participant
+ * that needs the room (no port, listener, event or memory is free) does all at once.
  *
  * Ordering
  *   port_take:B, reap:A, port_release:A / port_is_dead:A   release/acquire on state.
@@ -45,6 +50,7 @@
 #define DEAD	PORT_DEAD
 
 #define MAX_PROBES	8u	/* dead ports looked for by each attach */
+#define PIECE		2048u	/* steps of reaping that an attach, or a re-check, does for others */
 
 static uint32_t phase_of(uint64_t state)
 {
@@ -134,32 +140,42 @@ bool port_is_dead(struct aioevt_shm *bus, uint32_t p)
 	return phase_of(state) == DEAD;
 }
 
-/* With the right to it: bring a DEAD port to FREE. Returns 1, or an error. */
-static int reap(struct aioevt_shm *bus, uint32_t p)
+/* With the right to it: bring a DEAD port to FREE. Returns 1, 0 if some is left, or an error. */
+static int reap(struct aioevt_shm *bus, uint32_t p, uint64_t n_steps)
 {
 	struct port *port = bus_port(bus, p);
-	int err = reap_belongings(bus, p);
+	int r = reap_belongings(bus, p, n_steps);
 
-	if (err < 0)
-		return err;
+	if (r <= 0)
+		return r;
 	/* reap:A  release, pairs with port_is_dead:A: whoever sees FREE sees it clean */
 	atomic_store_explicit(&port->state, with_phase(load_state(bus, p), FREE),
 			      memory_order_release);
 	return 1;
 }
 
+bool port_reap_some(struct aioevt_shm *bus, uint32_t p, uint64_t n_steps, bool *ret_done)
+{
+	int r = -EAGAIN;
+
+	*ret_done = false;
+	if (phase_of(load_state(bus, p)) == FREE || !port_is_dead(bus, p))
+		return false;
+	if (lock_byte(bus->fd, LOCK_RIGHT + p) < 0)
+		return false;		/* another is at it */
+	if (phase_of(load_state(bus, p)) == DEAD)
+		r = reap(bus, p, n_steps);
+	unlock_byte(bus->fd, LOCK_RIGHT + p);
+	*ret_done = r > 0;
+	return r >= 0;
+}
+
 int port_reap(struct aioevt_shm *bus, uint32_t p)
 {
-	int r = 0;
+	bool done;
 
-	if (phase_of(load_state(bus, p)) == FREE || !port_is_dead(bus, p))
-		return 0;
-	if (lock_byte(bus->fd, LOCK_RIGHT + p) < 0)
-		return 0;		/* another is at it */
-	if (phase_of(load_state(bus, p)) == DEAD)
-		r = reap(bus, p);
-	unlock_byte(bus->fd, LOCK_RIGHT + p);
-	return r > 0;
+	port_reap_some(bus, p, REAP_ALL, &done);
+	return done;
 }
 
 int port_reap_all(struct aioevt_shm *bus)
@@ -175,6 +191,7 @@ int port_reap_all(struct aioevt_shm *bus)
 int port_reap_next(struct aioevt_shm *bus)
 {
 	uint32_t used = bus_ports_used(bus), n = 0;
+	bool done;
 
 	/* clock's low bits pick where: no word to share */
 	uint32_t p = used ? (uint32_t)(clock_ns(CLOCK_MONOTONIC) / 1024 % used) : 0;
@@ -182,7 +199,7 @@ int port_reap_next(struct aioevt_shm *bus)
 	for (uint32_t i = 0; i < used && n < MAX_PROBES; i++, p = (p + 1) % used)
 		if (p != bus->port_index && phase_of(load_state(bus, p)) != FREE) {
 			n++;
-			if (port_reap(bus, p))
+			if (port_reap_some(bus, p, PIECE, &done))
 				return 1;
 		}
 	return 0;
@@ -197,7 +214,7 @@ static int take(struct aioevt_shm *bus, uint32_t p)
 	if (phase_of(load_state(bus, p)) == TAKEN && !port_is_dead(bus, p))
 		return 0;
 	if (phase_of(load_state(bus, p)) == DEAD)
-		err = reap(bus, p);
+		err = reap(bus, p, REAP_ALL);
 	if (err < 0)
 		return 0;		/* cannot be cleaned now: leave it */
 	err = lock_byte(bus->fd, LOCK_BASE + p);

@@ -31,11 +31,19 @@ bool port_is_dead(struct aioevt_shm *bus, uint32_t p);
 bool port_is_present(int fd, uint32_t p);
 bool port_is_handled(int fd, uint32_t p);
 
-/* Clean up after @p if it is dead and nobody else is at it. Returns 1 if it did, 0. */
+/* Clean up all after @p if it is dead and nobody else is at it. Returns 1 if it did, 0. */
 int port_reap(struct aioevt_shm *bus, uint32_t p);
 
-/* The same for all, or for one more of them with each call. Returns how many. */
+/* The same for all ports. Returns how many it cleaned. */
 int port_reap_all(struct aioevt_shm *bus);
+
+/*
+ * Do a piece of it, see reap_belongings(). Returns whether the port was dead and this did something
+ * about it; *ret_done if that was all.
+ */
+bool port_reap_some(struct aioevt_shm *bus, uint32_t p, uint64_t n_steps, bool *ret_done);
+
+/* Do a piece for one of them, in bounded time. Returns 1 if there was one, 0. */
 int port_reap_next(struct aioevt_shm *bus);
 
 #endif

@@ -66,9 +66,9 @@ void ring_revoke(const struct ring *r, uint64_t seq, uint64_t state, bool dead)
 			memory_order_acq_rel, memory_order_relaxed);
 }
 
-void ring_void_port(const struct ring *r, uint32_t p)
+void ring_void_port(const struct ring *r, uint32_t p, uint32_t from, uint32_t to)
 {
-	for (uint32_t i = 0; i < r->depth; i++) {
+	for (uint32_t i = from; i < to && i < r->depth; i++) {
 		struct slot *slot = ring_slot(r, i);
 		/* ring_void_port:A  acquire, pairs with ring_claim:A */
 		uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);

@@ -172,8 +172,8 @@ enum ring_look ring_look(const struct ring *r, uint64_t seq, uint64_t *ret_state
 /* Give up on the emitter of @seq, which LOOK_BUSY found: pinned, or void if it is dead. */
 void ring_revoke(const struct ring *r, uint64_t seq, uint64_t state, bool dead);
 
-/* Void whatever dead port @p was writing. */
-void ring_void_port(const struct ring *r, uint32_t p);
+/* Void whatever dead port @p was writing in the slots [@from, @to). */
+void ring_void_port(const struct ring *r, uint32_t p, uint32_t from, uint32_t to);
 
 struct ring_record {
 	uint64_t time;

@@ -100,6 +100,21 @@ static void reap_them(void)
 	freeze_told->err = 0;
 }
 
+/* The same in many pieces, each of which lets go of the right. */
+static void reap_piecewise(void)
+{
+	bool done, any = false;
+
+	pthread_mutex_lock(&victim.bus->lock);
+	for (uint32_t p = 0; p < bus_ports_used(victim.bus); p++)
+		while (p != victim.bus->port_index &&
+		       port_reap_some(victim.bus, p, 200, &done) && !(any |= done))
+			;
+	pthread_mutex_unlock(&victim.bus->lock);
+	freeze_told->value[0] = any;
+	freeze_told->err = 0;
+}
+
 /* It attaches before there is anything to reap: an attach reaps, too. */
 static void ready_reaper(void)
 {
@@ -136,6 +151,10 @@ int main(void)
 		.what = "reap a dead port", .ready = ready_reaper, .act = reap_them,
 		.verify = verify_reaped, .share = 6,
 	};
+	struct freeze pieces_op = {
+		.what = "reap a dead port, in pieces", .ready = ready_reaper,
+		.act = reap_piecewise, .verify = verify_reaped, .share = 6,
+	};
 	struct freeze attach_op = {
 		.what = "attach, with a dead port to reap", .ready = lay_out_corpse,
 		.act = attach, .verify = verify_attached, .share = 4,
@@ -145,6 +164,7 @@ int main(void)
 	freeze_begin();
 	crew_begin(&config);
 	freeze_run(&reap_op);
+	freeze_run(&pieces_op);
 	freeze_run(&attach_op);
 	crew_end();
 	return freeze_end();

@@ -196,7 +196,7 @@ static void test_dead_owner_is_lapped(void)
 	check_eq(ring_look(ev->ring, last, &state), LOOK_VOID);
 	check_eq(slot_phase(state), SLOT_VOID);
 	last = claim_for(ev, NO_PORT).seq;
-	ring_void_port(ev->ring, NO_PORT);
+	ring_void_port(ev->ring, NO_PORT, 0, ev->ring->depth);
 	check_eq(ring_look(ev->ring, last, &state), LOOK_VOID);
 	check_eq(slot_phase(state), SLOT_VOID);
 	check_record(ev, last - DEPTH + 1, 3 * DEPTH - (DEPTH - 2));
@@ -428,7 +428,7 @@ static void finish(struct schedule *s)
 	check(s->reader[0].n_read > s->reader[1].n_read);
 	check(s->reader[1].n_missed > 0);
 	/* Numbers in flight with nobody count as records until somebody decides. */
-	ring_void_port(s->ev[0]->ring, NO_PORT);
+	ring_void_port(s->ev[0]->ring, NO_PORT, 0, s->ev[0]->ring->depth);
 	check_eq(aioevt_shm_event_get_info(s->ev[0], &info), 0);
 	check_eq(info.n_records, s->n_committed);
 }

@@ -106,8 +106,8 @@ static void use(struct ring *r, uint64_t seq)
 		emit_one(r, 7 + i * 40);
 		read_at(r, seq + i);
 	}
-	TIMED(ring_void_port(r, 2));
-	TIMED(body_reap(bus, r, 2));
+	TIMED(ring_void_port(r, 2, 0, r->depth));
+	TIMED(body_reap(bus, r, 2, 0, body_reap_steps(r)));
 	TIMED(err = ring_close(bus, r, &end));
 	if (!err)
 		TIMED(ring_settle_voids(bus, r, end, &voids));

@@ -2,7 +2,7 @@
 /*
  * One port: shm/port.c. Its state, the presence lock and the right to it, which the kernel
  * frees at death. NP processes take it, leave it clean or not, find its owner dead and reap
- * it; up to KILLS of them are killed, at any step, or stopped for ever.
+ * it, all at once or a piece (shm/reap.c); up to KILLS of them are killed, at any step, or stopped for ever.
  *
  * Shown: two never own the port at once; a live owner is never found dead; nobody cleans
  * what a live owner has; who takes the port finds it clean; when all is at rest, the port can be
@@ -12,7 +12,8 @@
  */
 mtype = {
 	MUT_NO_RIGHT, MUT_TAKEN_FIRST, MUT_DEAD_STORE, MUT_PROBE_FIRST, MUT_FREE_FIRST,
-	MUT_CLOSE_FIRST, MUT_SAME_GENERATION, MUT_RIGHT_EARLY, MUT_REAP_TAKEN
+	MUT_CLOSE_FIRST, MUT_SAME_GENERATION, MUT_RIGHT_EARLY, MUT_REAP_TAKEN, MUT_FREE_PART,
+	MUT_SAY_FIRST, MUT_KEEP_REAPED
 }
 #define IF(cond, then)	if :: cond -> then :: else fi
 #define FREE		0
@@ -25,6 +26,7 @@ mtype = {
 byte state;
 byte presence, right;			/* which process has the lock, + 1 */
 byte dirt[2];				/* what a participant leaves: reaped one by one */
+bool reaped;				/* port->reaped: the first piece is done */
 bool dead[NP], finished[NP];
 
 /* ghosts */
@@ -54,11 +56,22 @@ inline is_dead(ret)
 	free = false
 }
 
-inline reap()				/* with the right to it, in DEAD */
+/* With the right to it, in DEAD: reap_belongings(), the first piece and the rest. */
+inline reap_piece()
+{
+	IF(!reaped,						/* reaped:A */
+		IF(MUT == MUT_SAY_FIRST, reaped = true);
+		atomic { assert(!ALIVE(owner)); dirt[0] = 0 };
+		reaped = true);					/* reaped:B */
+	IF(MUT == MUT_FREE_PART, state = WITH(st, FREE))
+}
+
+inline reap()
 {
 	IF(MUT == MUT_FREE_FIRST, state = WITH(st, FREE));
-	atomic { assert(!ALIVE(owner)); dirt[0] = 0 }		/* reap_belongings() */
+	reap_piece();
 	atomic { assert(!ALIVE(owner)); dirt[1] = 0 }
+	IF(MUT != MUT_KEEP_REAPED, reaped = false);		/* reaped:B */
 	state = WITH(st, FREE)					/* reap:A */
 }
 
@@ -107,7 +120,7 @@ again:		atomic { st = 0; yes = false; gen = 0 }
 		if :: true :: true -> is_dead(yes); IF(yes, st = state; IF(PH(st) == DEAD,		/* port_reap() */
 			atomic { if :: right == 0 || MUT == MUT_NO_RIGHT -> right = me + 1 :: else -> goto next fi };
 			st = state;
-			IF(PH(st) == DEAD || MUT == MUT_REAP_TAKEN, reap());
+			IF(PH(st) == DEAD || MUT == MUT_REAP_TAKEN, if :: true -> reap() :: true -> reap_piece() fi);
 			unlock_right()))
 		fi;
 next:		atomic { st = 0; yes = false }
@@ -142,7 +155,7 @@ proctype last()
 	is_dead(yes);
 	st = state;
 	IF(PH(st) == DEAD, reap());
-	assert(PH(state) == FREE && !dirt[0] && !dirt[1])
+	assert(PH(state) == FREE && !dirt[0] && !dirt[1] && !reaped)
 }
 
 init {

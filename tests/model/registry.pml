@@ -378,6 +378,7 @@ inline remove(nm)			/* aioevt_shm_event_remove() */
 
 inline reap()
 {
+	using[0] = 0;							/* clear_use:A */
 	k = 0;
 	do
 	:: k == K || MUT == MUT_NO_REAP_NEW -> break
@@ -395,7 +396,7 @@ inline reap()
 		hole[rg] = true
 	}
 	pending[0] = 0;							/* pending:C */
-	atomic { using[0] = 0; rg = 0; k = 0 }				/* clear_uses:A */
+	atomic { rg = 0; k = 0 }
 }
 
 proctype process(byte me) provided (!dead[me])

@@ -190,6 +190,9 @@ port caught quick  MUT_DEAD_STORE    NP=2	# DEAD by a store
 port caught quick  MUT_SAME_GENERATION NP=2	# taken with its old generation
 port caught quick  MUT_FREE_FIRST    NP=2	# FREE before it is clean
 port caught quick  MUT_REAP_TAKEN    NP=2	# reaped without a look at the state, once the right is had
+port caught quick  MUT_FREE_PART     NP=2	# FREE after a piece
+port caught quick  MUT_SAY_FIRST     NP=2	# a piece told as done before it is
+port caught quick  MUT_KEEP_REAPED   NP=2	# how far the reaper got stays for the next owner
 END
 
 # job MODEL EXPECT SEARCH NAME DEFINITIONS...: one line; leaves $tmp/bad on a surprise
