@@ -13,6 +13,7 @@
  */
 
 #include <aioevt.h>
+#include <errno.h>
 #include <glib-unix.h>
 
 struct aioevt_glib_source_ {
@@ -23,11 +24,12 @@ struct aioevt_glib_source_ {
 static inline gboolean aioevt_glib_dispatch_(GSource *source, GSourceFunc callback, gpointer data)
 {
 	struct aioevt_loop *loop = aioevt_loop_ref(((struct aioevt_glib_source_ *)source)->loop);
+	int r;
 
 	(void)callback, (void)data;
-	aioevt_loop_process(loop);
+	r = aioevt_loop_process(loop);
 	aioevt_loop_unref(loop);
-	return G_SOURCE_CONTINUE;
+	return r == -ECHILD ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
 static inline void aioevt_glib_finalize_(GSource *source)

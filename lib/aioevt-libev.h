@@ -30,8 +30,9 @@ static inline void aioevt_libev_on_readable_(struct ev_loop *ev, ev_io *io, int 
 {
 	struct aioevt_libev *adapter = (struct aioevt_libev *)io->data;
 
-	(void)ev, (void)revents;
-	aioevt_loop_process(adapter->loop);
+	(void)revents;
+	if (aioevt_loop_process(adapter->loop) == -ECHILD)
+		ev_io_stop(ev, io);
 }
 
 /* Returns 0, -EINVAL (NULL), or a negative errno value of aioevt_loop_get_fd(). */

@@ -30,7 +30,8 @@ static inline void aioevt_libevent_on_readable_(evutil_socket_t fd, short what, 
 	struct aioevt_libevent *adapter = (struct aioevt_libevent *)arg;
 
 	(void)fd, (void)what;
-	aioevt_loop_process(adapter->loop);
+	if (aioevt_loop_process(adapter->loop) == -ECHILD)
+		event_del(adapter->event);
 }
 
 /* Returns 0, -EINVAL (NULL), a negative errno value of aioevt_loop_get_fd(), or -ENOMEM. */

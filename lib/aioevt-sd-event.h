@@ -17,6 +17,7 @@
  */
 
 #include <aioevt.h>
+#include <errno.h>
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
@@ -25,8 +26,9 @@ static inline int aioevt_sd_event_on_readable_(sd_event_source *source, int fd, 
 {
 	struct aioevt_loop *loop = aioevt_loop_ref((struct aioevt_loop *)userdata);
 
-	(void)source, (void)fd, (void)revents;
-	aioevt_loop_process(loop);
+	(void)fd, (void)revents;
+	if (aioevt_loop_process(loop) == -ECHILD)
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	aioevt_loop_unref(loop);
 	return 0;
 }

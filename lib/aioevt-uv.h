@@ -18,6 +18,7 @@
  */
 
 #include <aioevt.h>
+#include <errno.h>
 #include <uv.h>
 
 struct aioevt_uv {
@@ -34,7 +35,8 @@ static inline void aioevt_uv_on_readable_(uv_poll_t *poll, int status, int event
 	(void)status, (void)events;
 	/* a callback may detach it */
 	loop = aioevt_loop_ref(adapter->loop);
-	aioevt_loop_process(loop);
+	if (aioevt_loop_process(loop) == -ECHILD && !uv_is_closing((uv_handle_t *)poll))
+		uv_poll_stop(poll);
 	aioevt_loop_unref(loop);
 }
 

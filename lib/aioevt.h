@@ -447,6 +447,15 @@ int aioevt_loop_get_timeout(struct aioevt_loop *loop, uint64_t *ret_deadline);
  */
 int aioevt_loop_process(struct aioevt_loop *loop);
 
+/*
+ * @fn is called with each error that aioevt_loop_process() returns, on the thread that called it, so that
+ * errors are seen of a loop that an adapter drives; and by the manager's own thread with an error that it
+ * meets anew. @err lasts and is tried again, once a second; after -ECHILD (a forked child) the adapters
+ * stop. It must not detach an adapter. NULL: nobody. Returns 0, -EINVAL.
+ */
+typedef void (*aioevt_error_fn)(struct aioevt_loop *loop, int err, void *userdata);
+int aioevt_loop_on_error(struct aioevt_loop *loop, aioevt_error_fn fn, void *userdata);
+
 #ifdef __GNUC__
 #pragma GCC visibility pop
 #endif

@@ -503,13 +503,46 @@ int aioevt_loop_run(struct aioevt_loop *loop)
 	return aioevt_loop_run_until(loop, AIOEVT_FOREVER);
 }
 
+int aioevt_loop_on_error(struct aioevt_loop *loop, aioevt_error_fn fn, void *userdata)
+{
+	int err = loop ? manager_check(loop->mgr) : -EINVAL;
+
+	if (err < 0)
+		return err;
+	lock(loop);
+	loop->on_error = fn;
+	loop->on_error_data = userdata;
+	unlock(loop);
+	return 0;
+}
+
+int loop_complain(struct aioevt_loop *loop, int err)
+{
+	/* in a forked child the lock may be held for ever, and nobody else is there */
+	bool has_lock = err != -ECHILD;
+	aioevt_error_fn fn;
+	void *userdata;
+
+	if (!loop)
+		return err;
+	if (has_lock)
+		lock(loop);
+	fn = loop->on_error;
+	userdata = loop->on_error_data;
+	if (has_lock)
+		unlock(loop);
+	if (fn)
+		fn(loop, err, userdata);
+	return err;
+}
+
 int aioevt_loop_process(struct aioevt_loop *loop)
 {
 	struct frame frame;
 	int r = begin(loop, &frame);
 
 	if (r < 0)
-		return r == -ECANCELED ? 0 : r;
+		return r == -ECANCELED ? 0 : loop_complain(loop, r);
 	pthread_cleanup_push(end, loop);
 	pump_begin(loop);
 	r = run_some(loop);
@@ -518,7 +551,7 @@ int aioevt_loop_process(struct aioevt_loop *loop)
 	if (!r)
 		r = (int)loop->n_calls;
 	pthread_cleanup_pop(1);
-	return r;
+	return r < 0 ? loop_complain(loop, r) : r;
 }
 
 void aioevt_loop_stop(struct aioevt_loop *loop)

@@ -121,6 +121,8 @@ struct aioevt_loop {
 	unsigned n_calls;
 
 	struct pump *pump;		/* once it has a descriptor */
+	aioevt_error_fn on_error;	/* NULL: none; with its userdata, under lock */
+	void *on_error_data;
 };
 
 /* Loops that the calling thread is inside of. */
@@ -160,6 +162,9 @@ int loop_attach(struct aioevt_loop *loop);
 
 /* Let the thread that waits look again, now. */
 void loop_wake(struct aioevt_loop *loop);
+
+/* Error @err of a process, or of the manager's own thread. Returns @err. */
+int loop_complain(struct aioevt_loop *loop, int err);
 
 /* With ear_lock: the bus was removed. Attach to the one that has its name now. */
 int loop_reattach(struct aioevt_loop *loop);

@@ -184,12 +184,17 @@ static void *drive(void *arg)
 {
 	struct aioevt_loop *loop = arg;
 	const struct timespec pause = { .tv_nsec = 100000000 };
+	int r = 0;
 
 	while (loop_is_alive(loop)) {
-		int r = aioevt_loop_run(loop);
+		int before = r;
+
+		r = aioevt_loop_run(loop);
 
 		if (r == -ESHUTDOWN)
 			break;
+		if (r < 0 && r != before)
+			loop_complain(loop, r);
 		if (r < 0)
 			nanosleep(&pause, NULL);
 	}

@@ -23,7 +23,7 @@
 #include "futex.h"
 #include "loop.h"
 
-#define RETRY_NS	(100 * AIOEVT_MS)	/* after an error */
+#define RETRY_NS	(100 * AIOEVT_MS)	/* after an error; after one that lasts, RECHECK_NS */
 
 struct pump {
 	int fd;
@@ -32,6 +32,7 @@ struct pump {
 	pthread_cond_t handed;
 	unsigned n_watches, n_done;
 	bool is_asleep, is_stopped;
+	bool has_failed;		/* the last process */
 	bool is_processed;		/* between pump_begin() and pump_end() */
 	struct bell_watch watch;
 };
@@ -159,14 +160,18 @@ void pump_end(struct aioevt_loop *loop, int r)
 {
 	static _Atomic uint32_t never;
 	struct bell_watch retry = { .word = &never };
+	bool was_failing;
 	int cancel;
 
 	if (!loop->pump || !loop_is_alive(loop))
 		return;
 	cancel = cancel_off();
 	loop->pump->is_processed = false;
+	was_failing = loop->pump->has_failed;
+	loop->pump->has_failed = r < 0;
 	if (r < 0) {
-		retry.until = clock_ns(CLOCK_MONOTONIC) + RETRY_NS;
+		retry.until = clock_ns(CLOCK_MONOTONIC) +
+			      (was_failing ? RECHECK_NS : RETRY_NS);
 		hand_over(loop->pump, &retry);
 	} else if (!try_to_rest(loop)) {
 		signal_fd(loop->pump);

@@ -10,6 +10,12 @@
  *	static void foreign_run(struct aioevt_loop *loop);	runs until foreign_stop()
  *	static void foreign_stop(void);				in a callback
  *	static void foreign_end(void);				after both have run
+ *
+ * and if it has an adapter, FOREIGN_ADAPTER and
+ *
+ *	static void foreign_attach(struct aioevt_loop *loop);	by the adapter, for the rest of the process
+ *	static void foreign_forked(void);			first in a forked child
+ *	static void foreign_iterate(void);			what is ready, without waiting
  */
 
 #include "mgr.h"
@@ -29,6 +35,11 @@ static inline int counted_process(struct aioevt_loop *loop)
 static void foreign_run(struct aioevt_loop *loop);
 static void foreign_stop(void);
 static void foreign_end(void);
+#ifdef FOREIGN_ADAPTER
+static void foreign_attach(struct aioevt_loop *loop);
+static void foreign_forked(void);
+static void foreign_iterate(void);
+#endif
 
 struct side {
 	struct aioevt *mgr;
@@ -194,6 +205,76 @@ static int count_idle(struct child *me, void *arg)
 	return 0;
 }
 
+/* ---- a forked child, and an error that lasts ------------------------------------------------- */
+
+#ifdef FOREIGN_ADAPTER
+struct errors {
+	unsigned n;
+	int err;
+};
+
+static void on_error(struct aioevt_loop *loop, int err, void *arg)
+{
+	struct errors *errors = arg;
+
+	(void)loop;
+	errors->n++;
+	errors->err = err;
+}
+
+/* The descriptor is readable: the child looks once, is told, and leaves it alone. */
+static void be_forked(struct errors *errors)
+{
+	n_wakes = 0;
+	alarm(30);
+	foreign_forked();
+	for (int i = 0; i < 100; i++)
+		foreign_iterate();
+	check(n_wakes <= 1);			/* sd-event refuses by itself */
+	check_eq(errors->n, n_wakes);
+	check(!errors->n || errors->err == -ECHILD);
+	_exit(0);
+}
+
+static int fail(struct child *me, void *arg)
+{
+	struct errors errors = { 0 };
+	struct aioevt_loop *loop;
+	struct aioevt *mgr;
+	uint64_t limit;
+	int status;
+	pid_t pid;
+
+	(void)me, (void)arg;
+	bus_rename("fail");
+	make_bus();
+	check_eq(aioevt_open(NULL, NULL, AIOEVT_EXISTING, &mgr), 0);
+	loop = loop_of(mgr);
+	check_eq(aioevt_loop_on_error(loop, on_error, &errors), 0);
+	foreign_attach(loop);
+	pid = fork();
+	check(pid >= 0);
+	if (!pid)
+		be_forked(&errors);
+	check_eq(waitpid(pid, &status, 0), pid);
+	check_eq(status, 0);
+
+	check_eq(aioevt_shm_unlink(NULL), 0);
+	limit = in_ms(20000);
+	while (!errors.n) {
+		check(now_ns() < limit);
+		foreign_iterate();
+	}
+	check_eq(errors.err, -ENOENT);
+	n_wakes = errors.n = 0;
+	for (limit = in_ms(400); now_ns() < limit; )
+		foreign_iterate();
+	check(n_wakes <= 2);			/* it is tried again, and more and more rarely */
+	check_eq(errors.n, n_wakes);
+	return 0;
+}
+#endif
+
 int main(void)
 {
 	static struct side sides[2];
@@ -229,6 +310,10 @@ int main(void)
 	aioevt_close(mgr);
 	foreign_end();
 	end_child(&idler);
+#ifdef FOREIGN_ADAPTER
+	child = spawn(fail, NULL);
+	end_child(&child);
+#endif
 	return bus_end();
 }
 

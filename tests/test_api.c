@@ -44,7 +44,7 @@
 	F(aioevt_list) F(aioevt_loop_current) F(aioevt_loop_get_events) \
 	F(aioevt_loop_get_fd) F(aioevt_loop_get_timeout) F(aioevt_loop_new) \
 	F(aioevt_loop_process) F(aioevt_loop_ref) F(aioevt_loop_run) \
-	F(aioevt_loop_run_until) F(aioevt_loop_set_spin) F(aioevt_loop_stop) \
+	F(aioevt_loop_run_until) F(aioevt_loop_set_spin) F(aioevt_loop_stop) F(aioevt_loop_on_error) \
 	F(aioevt_loop_unref) F(aioevt_map) F(aioevt_n_listeners) F(aioevt_null) \
 	F(aioevt_on) F(aioevt_open) F(aioevt_raw_close) F(aioevt_raw_emit) \
 	F(aioevt_raw_open) F(aioevt_register) F(aioevt_register_after) \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two GLib main loops on two threads, by aioevt-glib.h. */
 
+#define FOREIGN_ADAPTER
 #include "foreign.h"
 
 #include "aioevt-glib.h"
@@ -31,4 +32,23 @@ static void foreign_stop(void)
 
 static void foreign_end(void)
 {
+}
+
+/* ---- one that stays attached ---- */
+
+static GMainContext *here;
+
+static void foreign_attach(struct aioevt_loop *loop)
+{
+	here = g_main_context_new();
+	check(aioevt_glib_attach(here, loop, NULL) != NULL);
+}
+
+static void foreign_forked(void)
+{
+}
+
+static void foreign_iterate(void)
+{
+	g_main_context_iteration(here, FALSE);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two libev loops on two threads, by aioevt-libev.h. */
 
+#define FOREIGN_ADAPTER
 #include "foreign.h"
 
 #include "aioevt-libev.h"
@@ -30,4 +31,25 @@ static void foreign_stop(void)
 
 static void foreign_end(void)
 {
+}
+
+/* ---- one that stays attached ---- */
+
+static struct aioevt_libev attached;
+
+static void foreign_attach(struct aioevt_loop *loop)
+{
+	ev = ev_loop_new(EVFLAG_AUTO);
+	check(ev != NULL);
+	check_eq(aioevt_libev_attach(&attached, ev, loop), 0);
+}
+
+static void foreign_forked(void)
+{
+	ev_loop_fork(ev);
+}
+
+static void foreign_iterate(void)
+{
+	ev_run(ev, EVRUN_NOWAIT);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two libevent bases on two threads, by aioevt-libevent.h. */
 
+#define FOREIGN_ADAPTER
 #include "foreign.h"
 
 #include "aioevt-libevent.h"
@@ -30,4 +31,25 @@ static void foreign_stop(void)
 
 static void foreign_end(void)
 {
+}
+
+/* ---- one that stays attached ---- */
+
+static struct aioevt_libevent attached;
+
+static void foreign_attach(struct aioevt_loop *loop)
+{
+	base = event_base_new();
+	check(base != NULL);
+	check_eq(aioevt_libevent_attach(&attached, base, loop), 0);
+}
+
+static void foreign_forked(void)
+{
+	check_eq(event_reinit(base), 0);
+}
+
+static void foreign_iterate(void)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }

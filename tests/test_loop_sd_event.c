@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two sd-event loops on two threads, by aioevt-sd-event.h. */
 
+#define FOREIGN_ADAPTER
 #include "foreign.h"
 
 #include "aioevt-sd-event.h"
@@ -38,4 +39,21 @@ static void foreign_stop(void)
 
 static void foreign_end(void)
 {
+}
+
+/* ---- one that stays attached ---- */
+
+static void foreign_attach(struct aioevt_loop *loop)
+{
+	check(sd_event_new(&event) >= 0);
+	check_eq(aioevt_sd_event_attach(event, loop, NULL), 0);
+}
+
+static void foreign_forked(void)
+{
+}
+
+static void foreign_iterate(void)
+{
+	sd_event_run(event, 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two libuv loops on two threads, by aioevt-uv.h. */
 
+#define FOREIGN_ADAPTER
 #include "foreign.h"
 
 #include "aioevt-uv.h"
@@ -31,4 +32,24 @@ static void foreign_stop(void)
 static void foreign_end(void)
 {
 	uv_library_shutdown();	/* its own descriptors */
+}
+
+/* ---- one that stays attached ---- */
+
+static uv_loop_t here;
+
+static void foreign_attach(struct aioevt_loop *loop)
+{
+	check_eq(uv_loop_init(&here), 0);
+	check_eq(aioevt_uv_attach(&adapter, &here, loop), 0);
+}
+
+static void foreign_forked(void)
+{
+	check_eq(uv_loop_fork(&here), 0);
+}
+
+static void foreign_iterate(void)
+{
+	uv_run(&here, UV_RUN_NOWAIT);
 }
