@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "event.h"
 #include "listener.h"
+#include "port.h"
 #include "retune.h"
 #include "timer.h"
 
@@ -215,15 +216,30 @@ static int free_memory(struct emission *em, unsigned n_tries)
 	return err;
 }
 
+static void reap_all(struct aioevt_shm *bus)
+{
+	bus_lock(bus);
+	port_reap_all(bus);
+	bus_unlock(bus);
+}
+
+/* All bodies taken, perhaps by the many threads of a dead process: reap, and look once more. */
 static int prepare_body(struct emission *em, struct body *ret_body)
 {
 	struct aioevt_shm_event *ev = em->ev;
 	unsigned n_tries = 0;
+	bool has_reaped = false;
 	int err;
 
 	do {
 		err = body_prepare(ev->bus, ev->ring, em->data, em->size, &ev->body_hint,
 				   ret_body);
+		if (err == -ENOBUFS && !has_reaped) {
+			reap_all(ev->bus);
+			has_reaped = true;
+			err = 0;
+			continue;
+		}
 		if (err != -ENOSPC || n_tries == MAX_MEMORY)
 			return err;
 		err = free_memory(em, n_tries++);

@@ -75,8 +75,8 @@ int aioevt_shm_listener_new(struct aioevt_shm *bus,
 	err = l->by_event ? bus_result(bus, listener_take(bus, &l->index)) : -ENOMEM;
 	if (err == -EUSERS) {
 		bus_lock(bus);
-		if (port_reap_all(bus))
-			err = listener_take(bus, &l->index);
+		port_reap_all(bus);	/* or another did it meanwhile */
+		err = listener_take(bus, &l->index);
 		bus_unlock(bus);
 	}
 	if (err < 0) {
