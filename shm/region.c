@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Space in the file. An offset is handed out by one fetch_add and never again, so a stale
+ * Space in the file. An offset is handed out by one CAS and never again, so a stale
  * mapping, or a process that was stopped inside a system call, can never touch another
  * event's bytes; giving memory back is punching a hole (fallocate(2)), which may be done
  * twice. Memory comes by fallocate too, so a full file system says ENOSPC here and not
@@ -8,7 +8,10 @@
  *
  * Ordering  region_new:A is a counter: each caller gets its own range, nothing hangs on it.
  *   region_new:B / pending:A  release/acquire on the port's pending words.
- * Progress  wait-free, but for the time the kernel takes.
+ * Offsets run out. A counter is never raised past its limit, however often that is tried: it
+ * would come round, to bytes that others have.
+ *
+ * Progress  lock-free, but for the time the kernel takes.
  * Crash     killed after A: an unused offset. Killed before region_settle(): the port's
  *   reaper finds the region in the pending words and frees it unless an event has it.
  */
@@ -71,19 +74,45 @@ static int give_memory(int fd, uint64_t offset, uint64_t size)
 	return err == EDQUOT || err == ENOMEM ? -ENOSPC : -err;
 }
 
+/* Where a counter of offsets may stand. */
+struct range {
+	uint64_t from, limit, align;
+};
+
+/* Raise @counter by @size, a part of its range. Returns 0, or -EFBIG (used up), -EPROTO. */
+static int reserve(_Atomic uint64_t *counter, uint64_t size, const struct range *range,
+		   uint64_t *ret_offset)
+{
+	/* region_new:E  relaxed: only the CAS below decides */
+	uint64_t offset = atomic_load_explicit(counter, memory_order_relaxed);
+
+	for (;;) {
+		if (offset < range->from || offset % range->align)
+			return -EPROTO;
+		if (offset > range->limit - size)
+			return -EFBIG;
+		/* region_new:A  relaxed: only that it counts */
+		if (atomic_compare_exchange_weak_explicit(counter, &offset, offset + size,
+							  memory_order_relaxed,
+							  memory_order_relaxed))
+			break;
+	}
+	*ret_offset = offset;
+	return 0;
+}
+
 /* Offsets nobody ever had: what I could not use the last time, or new ones. */
 static int take_offsets(struct aioevt_shm *bus, uint64_t size, uint64_t *ret_offset)
 {
+	const struct range range = { bus->lo.tables_end, REGION_LIMIT, REGION_ALIGN };
+	int err;
+
 	if (bus->spare_size < size) {
-		/* region_new:A  relaxed: only that it counts */
-		bus->spare_offset = atomic_fetch_add_explicit(&bus->header->region_end, size,
-							      memory_order_relaxed);
+		err = reserve(&bus->header->region_end, size, &range, &bus->spare_offset);
+		if (err < 0)
+			return err;
 		bus->spare_size = size;
 	}
-	if (bus->spare_offset < bus->lo.tables_end || bus->spare_offset % REGION_ALIGN)
-		return -EPROTO;
-	if (bus->spare_offset > REGION_LIMIT - size)
-		return -EFBIG;
 	*ret_offset = bus->spare_offset;
 	return bus_file_limit(bus->spare_offset + size);
 }
@@ -144,14 +173,7 @@ void region_free(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
 
 int region_reserve_bodies(struct aioevt_shm *bus, uint64_t size, uint64_t *ret_offset)
 {
-	/* region_reserve_bodies:A  relaxed: only that it counts */
-	uint64_t offset = atomic_fetch_add_explicit(&bus->header->body_end, size,
-						    memory_order_relaxed);
+	const struct range range = { BODY_BASE, BODY_LIMIT, BODY_ALIGN };
 
-	if (offset < BODY_BASE || offset % BODY_ALIGN)
-		return -EPROTO;
-	if (offset > BODY_LIMIT - size)
-		return -EFBIG;
-	*ret_offset = offset;
-	return 0;
+	return reserve(&bus->header->body_end, size, &range, ret_offset);
 }
