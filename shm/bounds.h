@@ -36,16 +36,16 @@
 
 /* The rounds of one loop, from { 0 }. */
 struct rounds {
-	uint64_t a, b;			/* what the last one found */
+	uint64_t place, word;		/* what the last one found */
 	unsigned n_still, n_lost;
 };
 
-/* Count a round that found @a and @b and failed. Returns 0, -EPROTO or -EBUSY. */
-static inline int rounds_lose(struct rounds *r, uint64_t a, uint64_t b)
+/* Count a round that found @word at @place and failed. Returns 0, -EPROTO or -EBUSY. */
+static inline int rounds_lose(struct rounds *r, uint64_t place, uint64_t word)
 {
-	r->n_still = r->n_lost && r->a == a && r->b == b ? r->n_still + 1 : 0;
-	r->a = a;
-	r->b = b;
+	r->n_still = r->n_lost && r->place == place && r->word == word ? r->n_still + 1 : 0;
+	r->place = place;
+	r->word = word;
 	r->n_lost++;
 	return r->n_still >= MAX_STILL ? -EPROTO : r->n_lost >= MAX_LOST ? -EBUSY : 0;
 }
