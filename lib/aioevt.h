@@ -285,10 +285,10 @@ struct aioevt_raw *aioevt_raw_close(struct aioevt_raw *raw);
 
 /*
  * Called on the thread that drives the loop of @evt, once for each emit, in the order of their
- * numbers. @data belongs to the caller: to keep it, aioevt_data_ref(). @data is NULL if no event came:
- * aioevt_evt_status(@evt) says why (-ETIMEDOUT, -ECANCELED). May call every function of this header. A C++ exception
- * ends the run of the loop, and the record goes on to the others in the next; longjmp(3) out of it is
- * forbidden.
+ * numbers. @data is the library's, and valid until the callback returns: to keep it longer,
+ * aioevt_data_ref(). @data is NULL if no event came: aioevt_evt_status(@evt) says why (-ETIMEDOUT,
+ * -ECANCELED). May call every function of this header. A C++ exception ends the run of the loop, and
+ * the record goes on to the others in the next; longjmp(3) out of it is forbidden.
  */
 typedef void (*aioevt_fn)(struct aioevt_evt *evt, struct aioevt_data *data, void *userdata);
 

@@ -28,12 +28,15 @@ static struct aioevt_loop *loop;
 
 static void print(const char *what, const struct aioevt_data *data)
 {
-	const char *by;
+	const char *by, *text;
 	int64_t n;
 
 	fputs(what, stdout);
-	for (size_t i = 0; !aioevt_get_int(data, i, NULL, &n); i++)
-		printf(" %d", (int)n);
+	for (size_t i = 0; i < aioevt_data_n_args(data); i++)
+		if (!aioevt_get_int(data, i, NULL, &n))
+			printf(" %d", (int)n);
+		else if (!aioevt_get_text(data, i, NULL, &text, NULL))
+			printf(" %s", text);
 	if (!aioevt_get_text(data, 0, "by", &by, NULL))
 		printf(" by %s", by);
 	puts("");
