@@ -118,9 +118,10 @@ int emit_booked(struct aioevt_shm_event *ev, unsigned event, struct payload *p)
 		count_one(&shared->count.again);
 		return err;
 	}
-	atomic_store(&w->done, n);
-	mark(shared->emitted[event], seq);
+	/* In this order: what is done is in the books, whenever this process is killed. */
 	raise_top(event, seq);
+	mark(shared->emitted[event], seq);
+	atomic_store(&w->done, n);
 	count_one(&shared->count.emitted);
 	return 0;
 }
