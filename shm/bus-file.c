@@ -29,6 +29,7 @@
 
 #define DEFAULT_DIR	"/dev/shm"
 #define DEFAULT_BUS	"default"
+#define PIECE		UINT64_C(1048576)	/* bytes of one fallocate(2) */
 
 static bool bus_name_ok(const char *name)
 {
@@ -217,16 +218,24 @@ static int choose_layout(int fd, const struct aioevt_shm_config *config, struct 
 	return 0;
 }
 
-static int allocate(int fd, uint64_t size)
+/* In pieces: before Linux 6.9, tmpfs gives up a call at a signal, and undoes it; fallocate(2). */
+int bus_file_allocate(int fd, uint64_t offset, uint64_t size)
 {
-	int err;
+	while (size) {
+		uint64_t piece = size < PIECE ? size : PIECE;
+		int err;
 
-	do {
-		err = fallocate(fd, 0, 0, (off_t)size) < 0 ? errno : 0;
-	} while (err == EINTR);
-	if (err == EOPNOTSUPP)
-		err = posix_fallocate(fd, 0, (off_t)size);
-	return -err;
+		do {
+			err = fallocate(fd, 0, (off_t)offset, (off_t)piece) < 0 ? errno : 0;
+		} while (err == EINTR);
+		if (err == EOPNOTSUPP)
+			err = posix_fallocate(fd, (off_t)offset, (off_t)piece);
+		if (err)
+			return -err;
+		offset += piece;
+		size -= piece;
+	}
+	return 0;
 }
 
 static int write_header(int fd, struct layout *lo)
@@ -257,7 +266,7 @@ static int fill(int fd, const struct aioevt_shm_config *config, struct layout *r
 	if (!err)
 		err = bus_file_limit(ret_lo->tables_end);
 	if (!err)
-		err = allocate(fd, ret_lo->tables_end);
+		err = bus_file_allocate(fd, 0, ret_lo->tables_end);
 	return err < 0 ? err : write_header(fd, ret_lo);
 }
 

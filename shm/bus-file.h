@@ -30,6 +30,12 @@ int bus_file_open_readonly(const struct bus_path *path, uint32_t flags, int *ret
 int bus_file_anonymous(const struct aioevt_shm_config *config, int *ret_fd,
 		       struct layout *ret_layout);
 
+/*
+ * Put memory behind @size bytes of the file. Signals are no error. If it fails, a part of them may
+ * have some. Returns 0 or an error of fallocate(2).
+ */
+int bus_file_allocate(int fd, uint64_t offset, uint64_t size);
+
 /* -EFBIG if RLIMIT_FSIZE forbids a write that ends at @end (it would raise SIGXFSZ). */
 int bus_file_limit(uint64_t end);
 

@@ -64,14 +64,9 @@ uint64_t region_memory(struct aioevt_shm *bus, uint64_t offset, uint64_t size)
 
 static int give_memory(int fd, uint64_t offset, uint64_t size)
 {
-	int err;
+	int err = bus_file_allocate(fd, offset, size);
 
-	do {
-		err = fallocate(fd, 0, (off_t)offset, (off_t)size) < 0 ? errno : 0;
-	} while (err == EINTR);
-	if (err == EOPNOTSUPP)
-		err = posix_fallocate(fd, (off_t)offset, (off_t)size);
-	return err == EDQUOT || err == ENOMEM ? -ENOSPC : -err;
+	return err == -EDQUOT || err == -ENOMEM ? -ENOSPC : err;
 }
 
 /* Where a counter of offsets may stand. */
