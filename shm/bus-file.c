@@ -3,8 +3,8 @@
  * Making and opening the bus file. It is created whole or not at all: filled in while it
  * has no name (O_TMPFILE), then linked to its name, which fails if somebody was faster.
  * A creator killed at any point before the link leaves nothing; after it, a whole bus.
- * (Where the file system has no O_TMPFILE, a name is used that is unlinked again; a kill
- * in between leaves that name, which no one else uses.)
+ * (Where the file system has no O_TMPFILE, or there is no /proc to link the file by, a name is
+ * used that is unlinked again; a kill in between leaves that name, which no one else uses.)
  */
 #include "bus-file.h"
 
@@ -279,6 +279,10 @@ static int set_mode(int fd, const struct aioevt_shm_config *config, uint32_t fla
 	return fchmod(fd, group ? 0660 : 0600) < 0 ? -errno : 0;
 }
 
+/*
+ * Give a file that has no name yet its name. -EOPNOTSUPP: it cannot have one: without /proc, and
+ * before Linux 6.10, that takes CAP_DAC_READ_SEARCH, open(2) on O_TMPFILE.
+ */
 static int link_fd(int fd, const char *path)
 {
 	char proc[64];
@@ -288,11 +292,12 @@ static int link_fd(int fd, const char *path)
 		return 0;
 	if (errno != ENOENT)
 		return -errno;
-	/* no /proc: open(2) on O_TMPFILE */
-	return linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	if (!linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH))
+		return 0;
+	return errno == ENOENT ? -EOPNOTSUPP : -errno;
 }
 
-/* For a file system without O_TMPFILE: a name that cannot be a bus. */
+/* Where O_TMPFILE does not serve: a name that cannot be a bus. */
 static int create_named(const struct bus_path *path, const struct aioevt_shm_config *config,
 			uint32_t flags, struct layout *lo, int *ret_fd)
 {
@@ -316,28 +321,34 @@ static int create_named(const struct bus_path *path, const struct aioevt_shm_con
 	return err;
 }
 
+static int create_unnamed(const struct bus_path *path, const struct aioevt_shm_config *config,
+			  uint32_t flags, struct layout *lo, int *ret_fd)
+{
+	int fd, err;
+
+	fd = open(path->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno == EISDIR || errno == EINVAL ? -EOPNOTSUPP : -errno;
+	err = fill(fd, config, lo);
+	if (!err)
+		err = set_mode(fd, config, flags);
+	if (!err)
+		err = link_fd(fd, path->path);
+	if (err < 0)
+		close(fd);
+	else
+		*ret_fd = fd;
+	return err;
+}
+
 static int create(const struct bus_path *path, const struct aioevt_shm_config *config,
 		  uint32_t flags, int *ret_fd, struct layout *ret_layout)
 {
 	struct layout lo;
-	int fd, err;
+	int err = create_unnamed(path, config, flags, &lo, ret_fd);
 
-	fd = open(path->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+	if (err == -EOPNOTSUPP)
 		err = create_named(path, config, flags, &lo, ret_fd);
-	} else if (fd < 0) {
-		err = -errno;
-	} else {
-		err = fill(fd, config, &lo);
-		if (!err)
-			err = set_mode(fd, config, flags);
-		if (!err)
-			err = link_fd(fd, path->path);
-		if (err < 0)
-			close(fd);
-		else
-			*ret_fd = fd;
-	}
 	if (err < 0)
 		return err;
 	*ret_layout = lo;
