@@ -16,7 +16,8 @@
 #   make clean
 #
 # Variables: CC=clang, SAN=address,undefined or SAN=thread, V=1 shows commands; ARCH=i386 or
-# aarch64 for single targets of that variant, see tests/check-arch.
+# aarch64 for single targets of that variant, see tests/check-arch; WERROR=1 as make check has it;
+# STATIC=0 links the program with all libraries shared.
 
 VERSION := 0.1.0
 SONAME := libaioevt-shm.so.0
@@ -24,6 +25,7 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 SAN ?=
 V ?= 0
+WERROR ?= 0
 
 comma := ,
 variant := $(if $(SAN),$(subst $(comma),-,$(SAN)),release)
@@ -51,7 +53,8 @@ say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2);)
 
 CFLAGS ?= -O2 -g
 OBJCOPY ?= objcopy
-WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
+	$(if $(filter 1,$(WERROR)),-Werror)
 OUR_CFLAGS := -std=gnu11 $(WARN) -fvisibility=hidden -ffunction-sections -fdata-sections \
 	-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DAIOEVT_VERSION='"$(VERSION)"' \
 	-Ishm -Ilib -pthread $(OUR_ARCH)
@@ -81,7 +84,9 @@ endif
 # Debian has libcbor as a shared library only; what can be linked statically is, because
 # every shared library makes each start of the program slower.
 cbor := $(if $(ARCH),,-lcbor)
-cli_libs := -Wl,-Bstatic -ljansson -lbsd -lmd -Wl,-Bdynamic -lcbor
+STATIC ?= 1
+cli_libs := $(if $(filter 0,$(STATIC)),-ljansson -lbsd,-Wl$(comma)-Bstatic -ljansson -lbsd -lmd \
+	-Wl$(comma)-Bdynamic) -lcbor
 
 
 .PHONY: all demo check check-again proof mutants models soak soak-many fuzz fuzz-replay \
@@ -120,7 +125,8 @@ $(B)/$(SONAME): $(shm_obj) $(lib_obj) shm/libaioevt-shm.map
 	@ln -sf $(SONAME) $(B)/libaioevt-shm.so
 
 $(B)/aioevt: $(cli_obj) $(B)/inner.a
-	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(cli_libs)
+	$(call say,LD,$@)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) \
+		-static-libgcc -o $@ $^ $(cli_libs)
 
 # Tests see the inside of the library; test_api is linked with the shared one alone. The
 # JSON, the conditions and the cursor file of the program are tested with the program's own objects.

@@ -2,11 +2,14 @@
 /* aioevt bench */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bsd/stdlib.h>
@@ -202,13 +205,16 @@ int bench_main(int argc, char **argv, const struct bus_options *bus)
 	struct bench bench = { .bus = *bus, .seconds = 10, .n_cpus = 1 };
 	char name[AIOEVT_SHM_BUS_MAX + 1];
 	int status, printed;
+	uint32_t number;
 	cpu_set_t cpus;
 
 	argp_parse(&argp, argc, argv, PARSE_FLAGS, NULL, &bench);
 	check_options(&bench);
 	signal(SIGPIPE, SIG_IGN);	/* a write error says more */
 
-	snprintf(name, sizeof(name), "bench-%d-%08x", (int)getpid(), arc4random());
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		number = (uint32_t)time(NULL);
+	snprintf(name, sizeof(name), "bench-%d-%08" PRIx32, (int)getpid(), number);
 	bench.bus.bus = name;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
 		bench.n_cpus = (unsigned)CPU_COUNT(&cpus);

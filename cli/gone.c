@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
@@ -23,7 +23,8 @@ int start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 
 int gone_open(struct gone *gone, pid_t pid)
 {
-	gone->pidfd = pidfd_open(pid, 0);
+	/* glibc has a function for it from 2.36 on */
+	gone->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (gone->pidfd >= 0 || errno == ESRCH)
 		return STATUS_DONE;
 	if (errno == EINVAL || errno == ENOENT) {

@@ -9,7 +9,7 @@
 
 #include "json.h"
 #include "safe.h"
-#include "time.h"
+#include "timestamp.h"
 
 #define BOLD	"\033[1m"
 #define DIM	"\033[2m"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "json.h"
-#include "time.h"
+#include "timestamp.h"
 #include "utf8.h"
 
 #define DIGITS		"0123456789"

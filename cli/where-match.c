@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "where-node.h"
@@ -164,16 +165,30 @@ static bool compare(enum test_op op, const struct aioevt_value *a, const struct 
 	}
 }
 
+/* As regexec(3). Without REG_STARTEND (musl) what is behind a NUL is not looked at. */
+static int run_regex(const regex_t *regex, const char *text, size_t len)
+{
+#ifdef REG_STARTEND
+	regmatch_t range = { .rm_so = 0, .rm_eo = (regoff_t)len };
+
+	return regexec(regex, text, 1, &range, REG_STARTEND);
+#else
+	char *copy = strndup(text, len);
+	int result = copy ? regexec(regex, copy, 0, NULL, 0) : REG_ESPACE;
+
+	free(copy);
+	return result;
+#endif
+}
+
 /* Returns 1, 0 or -ENOMEM. */
 static int is_like(const regex_t *regex, const struct aioevt_value *value)
 {
-	regmatch_t range = { .rm_so = 0 };
 	int result;
 
 	if (!value || !is_string(value))
 		return 0;
-	range.rm_eo = (regoff_t)value->n;
-	result = regexec(regex, value->n ? value->string : "", 1, &range, REG_STARTEND);
+	result = run_regex(regex, value->n ? value->string : "", value->n);
 	return result == REG_ESPACE ? -ENOMEM : result == 0;
 }
 

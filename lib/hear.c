@@ -346,7 +346,7 @@ int topic_put_fences(struct topic *pattern, uint64_t number)
 	struct aioevt_loop *loop = pattern->loop;
 	struct aioevt_shm_sub *sub;
 	struct topic *topic;
-	uint64_t seq;
+	uint64_t seq = 0;
 	int err;
 
 	for (sub = sub_first(loop->ear); sub; sub = sub_next(sub)) {

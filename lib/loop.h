@@ -17,7 +17,7 @@
 #include <bsd/sys/tree.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/queue.h>
+#include <bsd/sys/queue.h>
 
 #include "data.h"
 #include "manager.h"

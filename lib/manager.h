@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/queue.h>
+#include <bsd/sys/queue.h>
 
 #include "aioevt.h"
 #include "aioevt-shm.h"

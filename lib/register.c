@@ -128,7 +128,7 @@ static int listen_for(struct topic *topic, const struct aioevt_evt *evt,
 static int add(struct aioevt_loop *loop, struct aioevt_evt *evt, const struct request *req,
 	       bool is_pattern)
 {
-	struct topic *topic;
+	struct topic *topic = NULL;
 	uint64_t seq = 0;
 	int err = link_to_topic(loop, evt, is_pattern, &topic);
 

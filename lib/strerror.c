@@ -117,6 +117,16 @@ static const char *explain_bus(int err)
 	return NULL;
 }
 
+/* In English, and without a buffer: what signal handlers may call. NULL: it is no error. */
+static const char *describe(int err)
+{
+#ifdef __GLIBC__
+	return strerrordesc_np(err);
+#else
+	return strerror(err);
+#endif
+}
+
 const char *aioevt_strerror(int err)
 {
 	const char *why;
@@ -130,6 +140,6 @@ const char *aioevt_strerror(int err)
 	if (!why)
 		why = explain_bus(err);
 	if (!why)
-		why = strerrordesc_np(err);
+		why = describe(err);
 	return why ? why : "not an error of this library";
 }

@@ -237,7 +237,7 @@ int aioevt_wait_any(struct aioevt *mgr, const char *const *names, size_t n, uint
 		    size_t *ret_i, struct aioevt_data **ret_data)
 {
 	struct wait w = { .mgr = mgr, .names = names, .n_names = n };
-	struct aioevt_data *data;
+	struct aioevt_data *data = NULL;
 	int err = wait_one(&w, deadline, &data);
 	size_t i = 0;
 

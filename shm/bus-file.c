@@ -33,7 +33,7 @@
 
 static bool bus_name_ok(const char *name)
 {
-	size_t len = strnlen(name, AIOEVT_SHM_BUS_MAX + 1);
+	size_t len = strlen(name);
 
 	if (!len || len > AIOEVT_SHM_BUS_MAX || name[0] == '.')
 		return false;

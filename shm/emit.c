@@ -250,7 +250,7 @@ static int prepare_body(struct emission *em, struct body *ret_body)
 static int emit_body(struct emission *em)
 {
 	struct aioevt_shm_event *ev = em->ev;
-	struct body body;
+	struct body body = { 0 };
 	int err = prepare_body(em, &body);
 
 	if (err < 0)

@@ -30,7 +30,8 @@ size_t look_read(int fd, uint64_t offset, void *buf, size_t size)
 			break;
 		done += (size_t)n;
 	}
-	memset(to + done, 0, size - done);
+	if (done < size)
+		memset(to + done, 0, size - done);
 	return done;
 }
 

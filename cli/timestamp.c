@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "time.h"
+#include "timestamp.h"
 
 #include <inttypes.h>
 #include <stdio.h>

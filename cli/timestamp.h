@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AIOEVT_TIME_H
-#define AIOEVT_TIME_H
+#ifndef AIOEVT_TIMESTAMP_H
+#define AIOEVT_TIMESTAMP_H
 
 #include <stdbool.h>
 #include <stdint.h>
