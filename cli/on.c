@@ -336,8 +336,10 @@ int on_main(int argc, char **argv, const struct bus_options *bus)
 	status = check_command(on.command[0]);
 	if (!status)
 		status = open_all(&on);
-	if (status)
+	if (status) {
+		free(on.names);
 		return status;
+	}
 	call_init(&on.call, on.command);
 	status = ready_tell(on.ready_fd);
 	if (status)

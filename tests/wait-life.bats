@@ -155,7 +155,7 @@ is_zombie() {
 	for i in "--follow" "--count 2" "--all other"; do
 		mkfifo "$BATS_TEST_TMPDIR/pipe"
 		# shellcheck disable=SC2086
-		"$AIOEVT" wait e $i --timeout 60 >"$BATS_TEST_TMPDIR/pipe" 2>"$ERR.bg" </dev/null 3>&- &
+		"$AIOEVT" wait $i e --timeout 60 >"$BATS_TEST_TMPDIR/pipe" 2>"$ERR.bg" </dev/null 3>&- &
 		BACKGROUND=$!
 		exec 7<"$BATS_TEST_TMPDIR/pipe"
 		until_listening e
