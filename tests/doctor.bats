@@ -154,10 +154,10 @@ problem header: it is marked as removed, but the file is there
 
 @test "6: doctor says of which version a bus is, and what is none" {
 	run_aioevt emit a
-	poke 8 '\007'
+	poke 8 '\377'
 	run_aioevt 6 doctor
 	expect "stdout" "$output" ""
-	expect "stderr" "$errors" "aioevt: bus \"$AIOEVT_BUS\": $BUS_FILE is of format version 7, this \
+	expect "stderr" "$errors" "aioevt: bus \"$AIOEVT_BUS\": $BUS_FILE is of format version 255, this \
 program uses version $(format_version); \"aioevt rm --bus $AIOEVT_BUS\" removes it"
 	poke 8 "\\$(printf %03o "$(format_version)")"
 	poke 12 '\001'

@@ -103,7 +103,7 @@ aioevt: bus "nobus": left alone: not a bus, or a damaged one'
 
 # Make a bus look as if a program of another version had made it.
 set_version() {
-	printf '\007' | dd of="$BUS_FILE" bs=1 seek=8 conv=notrunc status=none
+	printf '\377' | dd of="$BUS_FILE" bs=1 seek=8 conv=notrunc status=none
 }
 
 @test "gc removes a bus of another version by the same rules" {

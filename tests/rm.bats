@@ -134,9 +134,9 @@ aioevt: event "never": not there'
 
 @test "rm --bus removes a bus of another version, whose events it leaves alone" {
 	run_aioevt emit a
-	printf '\007' | dd of="$BUS_FILE" bs=1 seek=8 conv=notrunc status=none
+	printf '\377' | dd of="$BUS_FILE" bs=1 seek=8 conv=notrunc status=none
 	run_aioevt 6 rm a
-	expect "stderr" "$errors" "aioevt: bus \"$AIOEVT_BUS\": $BUS_FILE is of format version 7, this \
+	expect "stderr" "$errors" "aioevt: bus \"$AIOEVT_BUS\": $BUS_FILE is of format version 255, this \
 program uses version $(format_version); \"aioevt rm --bus $AIOEVT_BUS\" removes it"
 	run_aioevt rm --bus "$AIOEVT_BUS"
 	expect "output" "$output$errors$(ls "$AIOEVT_DIR")" ""
@@ -145,7 +145,7 @@ program uses version $(format_version); \"aioevt rm --bus $AIOEVT_BUS\" removes 
 @test "rm --bus under a process of another version: it finds out as from any removal" {
 	start_aioevt wait a --timeout 20
 	until_listening a
-	printf '\007' | dd of="$BUS_FILE" bs=1 seek=8 conv=notrunc status=none
+	printf '\377' | dd of="$BUS_FILE" bs=1 seek=8 conv=notrunc status=none
 	run_aioevt rm --bus "$AIOEVT_BUS"
 	run_aioevt emit a news
 	end_aioevt

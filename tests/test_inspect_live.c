@@ -286,10 +286,10 @@ static void test_refused(void)
 	check_eq(aioevt_shm_inspect("a/b", 0, &seen), -EINVAL);
 	check_eq(aioevt_shm_inspect(NULL, AIOEVT_SHM_EXISTING, &seen), -EINVAL);
 	set_up();
-	poke(offsetof(struct bus_header, version), 9, 4);
+	poke(offsetof(struct bus_header, version), BUS_VERSION + 1, 4);
 	seen = look_at_bus();
 	check(!seen->is_known);
-	check_eq(seen->version, 9);
+	check_eq(seen->version, BUS_VERSION + 1);
 	aioevt_shm_inspection_free(seen);
 	poke64(0, UINT64_C(0x33317476656f6961));	/* "aioevt13" */
 	seen = look_at_bus();

@@ -92,7 +92,7 @@ static void test_not_idle(void)
 	poke(offsetof(struct bus_header, removed), 1, 4);
 	check_eq(aioevt_shm_unlink_idle(NULL, 0, 0), -EPROTO);
 	unpoke();
-	poke(offsetof(struct bus_header, version), 7, 4);
+	poke(offsetof(struct bus_header, version), BUS_VERSION + 1, 4);
 	check_eq(aioevt_shm_unlink_idle(NULL, 0, AIOEVT_SHM_DRY_RUN), 0);
 	check_eq(aioevt_shm_unlink_idle(NULL, HOUR, 0), -EAGAIN);
 	unpoke();
