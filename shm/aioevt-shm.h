@@ -517,7 +517,7 @@ aioevt_shm_inspection_free(struct aioevt_shm_inspection *inspection);
  * Remove the bus @name if it is healthy, nobody is attached to it, and it shows no sign of
  * use (aioevt_shm_inspection.used) for @idle_ns. One that has emissions to come
  * (aioevt_shm_emit_after()) is in use. Of a bus of another version nothing is known but whether
- * somebody is attached, and when a process last attached. Never makes another participant wait. Who
+ * somebody is attached, and when a process last attached or left. Never makes another participant wait. Who
  * attaches in the few instructions between the last look and the removal gets -ESTALE
  * within a second, and what it emitted before is lost: see aioevt-gc(1). Returns 0, or 1 if
  * it was removed and somebody had come at the last moment; or -EBUSY (in use), -EAGAIN

@@ -39,6 +39,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bus.h"
@@ -260,6 +261,18 @@ static int take_any(struct aioevt_shm *bus, bool free_only)
 	return 0;
 }
 
+/*
+ * The file's time tells programs of other versions of the format when somebody came or left
+ * (unlink-idle.c): they do not know where port->since is. A store through the mapping does not set it.
+ */
+static void touch_file(struct aioevt_shm *bus)
+{
+	int saved_errno = errno;
+
+	futimens(bus->fd, NULL);
+	errno = saved_errno;
+}
+
 int port_take(struct aioevt_shm *bus)
 {
 	int r;
@@ -270,6 +283,7 @@ int port_take(struct aioevt_shm *bus)
 		r = take_any(bus, false);
 	if (r <= 0)
 		return r ? r : -EUSERS;
+	touch_file(bus);
 	port_reap_next(bus);
 	return 0;
 }
@@ -282,6 +296,7 @@ void port_release(struct aioevt_shm *bus)
 	/* port_release:C  relaxed: as port_take:C */
 	atomic_store_explicit(&bus->port->since, clock_ns(CLOCK_REALTIME),
 			      memory_order_relaxed);
+	touch_file(bus);
 	/* What the caller forgot to close is reaped by the next who comes by.
 	 * port_release:A  release, pairs with port_is_dead:A */
 	atomic_store_explicit(&bus->port->state,

@@ -22,8 +22,8 @@
  *
  * A bus of another version would stay for ever if nobody but programs of that version removed
  * it. Its participants' locks are where they are in every version, and the file's time tells when
- * a process last attached: the first store into a mapped page sets it. When the last one left, and
- * whether emissions are still to come, cannot be told.
+ * a process last attached or left: each sets it (port.c), since stores through a mapping do not.
+ * Whether emissions are still to come cannot be told.
  */
 #include <errno.h>
 #include <string.h>

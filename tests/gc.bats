@@ -127,13 +127,16 @@ set_version() {
 }
 
 @test "attaching sets the file's time, by which gc judges a bus of another version" {
+	local what
+
 	run_aioevt emit a
-	touch -d '2 hours ago' "$BUS_FILE"
-	run_aioevt wait a --timeout 0 --after 0
-	set_version
-	touch -d '1 hour ago' "$AIOEVT_DIR/then"
-	[ "$BUS_FILE" -nt "$AIOEVT_DIR/then" ]
-	rm "$AIOEVT_DIR/then"
+	for what in "emit a" "get a" list "wait a --timeout 0 --after 0"; do
+		touch -d '2 hours ago' "$BUS_FILE"
+		run_aioevt $what
+		touch -d '1 hour ago' "$AIOEVT_DIR/then"
+		[ "$BUS_FILE" -nt "$AIOEVT_DIR/then" ]
+		rm "$AIOEVT_DIR/then"
+	done
 }
 
 @test "gc --bus looks at that bus only; AIOEVT_BUS does not matter" {

@@ -108,11 +108,38 @@ static void test_not_idle(void)
 	close(fd);
 }
 
+static bool is_fresh(void)
+{
+	struct stat st;
+
+	check_eq(fstat(fd, &st), 0);
+	return st.st_mtime > time(NULL) - 3600;
+}
+
+/* For programs of another version the file's time tells when somebody attached or left. */
+static void test_file_time(void)
+{
+	struct aioevt_shm *mine;
+
+	set_up_left();
+	set_age(10, "", 0);
+	check(!is_fresh());
+	mine = bus_open(NULL);
+	check(is_fresh());
+	set_age(10, "", 0);
+	check(!is_fresh());
+	aioevt_shm_close(mine);
+	check(is_fresh());
+	check_eq(aioevt_shm_unlink(NULL), 0);
+	close(fd);
+}
+
 int main(void)
 {
 	bus_begin();
 	alarm(60);
 	test_idle();
 	test_not_idle();
+	test_file_time();
 	return bus_end();
 }
