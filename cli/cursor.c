@@ -320,39 +320,46 @@ static int write_places(const struct cursor *cursor, int fd)
 	return fclose(out) ? -errno : 0;
 }
 
-/* Let the file at @path take the name, locked before anybody else can open it. */
-static int take_place(struct cursor *cursor, const char *path)
+/* Give the file at @path, open as @fd, the name: locked before anybody else can open it. */
+static int take_place(struct cursor *cursor, const char *path, int fd)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC), err;
 	pid_t pid;
 
-	if (fd < 0)
-		return -errno;
 	lock_file(fd, &pid);
-	err = rename(path, cursor->path) < 0 ? -errno : 0;
-	if (!err) {
-		close(cursor->lock);
-		cursor->lock = fd;
-		return 0;
-	}
-	close(fd);
-	return err;
+	if (rename(path, cursor->path) < 0)
+		return -errno;
+	close(cursor->lock);
+	cursor->lock = fd;
+	return 0;
 }
 
-/* Beside the file, then in its place. */
+/*
+ * Write beside the file, then replace it. The descriptor to lock is made first: once the new file
+ * has the mode of a read-only one, it cannot be opened for writing, which a lock needs.
+ */
 static int replace(struct cursor *cursor)
 {
+	int fd, lock = -1, err;
 	char *temporary;
-	int fd, err;
 
 	if (asprintf(&temporary, "%s.XXXXXX", cursor->path) < 0)
 		return -ENOMEM;
 	fd = mkostemp(temporary, O_CLOEXEC);
-	err = fd < 0 ? -errno : write_places(cursor, fd);
+	err = fd < 0 ? -errno : 0;
+	if (!err) {
+		lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		err = lock < 0 ? -errno : 0;
+		if (err < 0)
+			close(fd);
+	}
 	if (!err)
-		err = take_place(cursor, temporary);
+		err = write_places(cursor, fd);
+	if (!err)
+		err = take_place(cursor, temporary, lock);
 	if (err < 0 && fd >= 0)
 		unlink(temporary);
+	if (err < 0 && lock >= 0)
+		close(lock);
 	free(temporary);
 	return err;
 }

@@ -231,6 +231,38 @@ $((i + 3))"
 	expect "entries" "$(ls "${CURSOR%/*}" | xargs)" "cursor cursor.link"
 }
 
+@test "wait --cursor-file: a read-only file is replaced by one, and locked too" {
+	local dir=$AIOEVT_DIR/cursor.d as=() i status=0
+
+	mkdir -m 777 "$dir"
+	: >"$dir/cursor"
+	chmod 444 "$dir/cursor"
+	if [ "$(id -u)" -eq 0 ]; then
+		chmod 777 "$AIOEVT_DIR"
+		chown 12345 "$dir/cursor"
+		as=(setpriv --reuid 12345 --regid 12345 --clear-groups)
+		"${as[@]}" "$AIOEVT" --version 3>&- >/dev/null || skip "cannot run it as another user"
+	fi
+	for i in 0 1; do
+		"${as[@]}" "$AIOEVT" --bus other emit e "$i" 3>&-
+		timeout 20 "${as[@]}" "$AIOEVT" --bus other wait e --cursor-file "$dir/cursor" \
+			--timeout 0 >"$OUT" 2>"$ERR" 3>&- || status=$?
+	done
+	expect "stderr" "$(cat "$ERR")" ""
+	expect "first status" "$status" 124
+	expect "stdout" "$(cat "$OUT")" 1
+	expect "mode" "$(stat -c %a "$dir/cursor")" 444
+	# COMMAND runs while the file is locked, by the descriptor of one that could be written.
+	status=0
+	# shellcheck disable=SC2016
+	timeout 20 "${as[@]}" "$AIOEVT" --bus other wait e --cursor-file "$dir/cursor" --timeout 15 -- \
+		sh -c '"$0" --bus other wait e --cursor-file "$1" --timeout 0; exit $((100 + $?))' \
+		"$AIOEVT" "$dir/cursor" 2>"$ERR" 3>&- || status=$?
+	expect "status" "$status" 101
+	expect_match "stderr" "$(cat "$ERR")" '*: in use by process *'
+	rm -r "$dir" "$AIOEVT_DIR"/*.other
+}
+
 @test "1: a cursor file that cannot be read or written, before waiting" {
 	local i
 
