@@ -92,7 +92,7 @@ static void *watch(void *arg)
 /* But for those that this program was started to ignore. */
 static void block_signals(struct command *command)
 {
-	static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT };
+	static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
 	struct sigaction action;
 
 	sigemptyset(&command->signals);
@@ -149,16 +149,6 @@ int command_start(struct command *command, char **argv, bool has_group, struct e
 	return 0;
 }
 
-int command_settle(struct command *command)
-{
-	/* command_settle:A  release, pairs with watch:A: then the signal */
-	atomic_store_explicit(&command->settled, true, memory_order_release);
-	pthread_kill(command->thread, SIGCHLD);
-	pthread_join(command->thread, NULL);
-	pthread_sigmask(SIG_SETMASK, &command->mask, NULL);
-	return command->status;
-}
-
 /* Wait until all of @group have ended. Returns 0, -ETIMEDOUT, or the number of a signal. */
 static int wait_for_group(struct command *command, pid_t group, uint64_t deadline)
 {
@@ -180,14 +170,17 @@ static int wait_for_group(struct command *command, pid_t group, uint64_t deadlin
 	}
 }
 
-void command_stop(struct command *command, int number)
+/*
+ * End the group of COMMAND with @number, and with SIGKILL what is left after KILL_AFTER_NS or when
+ * a signal comes, which then ends this program too.
+ */
+static void stop(struct command *command, int number)
 {
 	pid_t group = command->pid;
 	int result;
 
 	if (!group)
 		return;
-	pthread_sigmask(SIG_BLOCK, &command->signals, NULL);
 	group_signal(group, number);
 	result = wait_for_group(command, group, group_now() + KILL_AFTER_NS);
 	if (result) {
@@ -196,5 +189,17 @@ void command_stop(struct command *command, int number)
 	}
 	if (result > 0)
 		end_by(result);
+}
+
+int command_settle(struct command *command, int number)
+{
+	/* command_settle:A  release, pairs with watch:A: then the signal */
+	atomic_store_explicit(&command->settled, true, memory_order_release);
+	pthread_kill(command->thread, SIGCHLD);
+	pthread_join(command->thread, NULL);
+	/* A signal that comes from now on is still blocked: it must not leave COMMAND behind. */
+	if (number)
+		stop(command, number);
 	pthread_sigmask(SIG_SETMASK, &command->mask, NULL);
+	return command->status;
 }

@@ -8,7 +8,7 @@
  * COMMAND: when that has failed, it notes the status and wakes the ear, which goes on to
  * take what is there, and tells -EINTR only if that is nothing.
  *
- * The second thread also takes SIGTERM, SIGHUP and SIGINT: it passes them on to COMMAND and ends
+ * The second thread also takes SIGTERM, SIGHUP, SIGINT and SIGQUIT: it passes them on to COMMAND and ends
  * this program as they do. A COMMAND that may be stopped leads a process group of its own, and
  * all of that gets the signals; else it shares the group of this program, and has got what the
  * terminal sends already.
@@ -39,15 +39,11 @@ struct command {
 int command_start(struct command *command, char **argv, bool has_group, struct ear *ear);
 
 /*
- * The calling thread has heard something, or gives up: COMMAND, if it still runs, goes on
- * unwatched. Returns the status of COMMAND if it has failed, else 0.
+ * The calling thread has heard something, or gives up. With @number 0, COMMAND goes on unwatched if
+ * it still runs. Else it was started with has_group: its group is ended with the signal @number, and
+ * with SIGKILL what is left after KILL_AFTER_NS or when a signal comes; returns when all have ended.
+ * Returns the status of COMMAND if it has failed, else 0.
  */
-int command_settle(struct command *command);
-
-/*
- * Then end its group with @number, and with SIGKILL what is left after KILL_AFTER_NS or when a
- * signal comes. Returns when all have ended.
- */
-void command_stop(struct command *command, int number);
+int command_settle(struct command *command, int number);
 
 #endif

@@ -301,9 +301,7 @@ static int watch(struct run *run)
 	if (wait->alive && !status)
 		is_gone = gone_stop(&run->gone);
 	if (wait->command)
-		failure = command_settle(&run->command);
-	if (wait->kill && result == -ETIMEDOUT)
-		command_stop(&run->command, wait->kill);
+		failure = command_settle(&run->command, result == -ETIMEDOUT ? wait->kill : 0);
 	return explain(run, result, failure, is_gone);
 }
 
