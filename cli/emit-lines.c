@@ -126,23 +126,30 @@ static int emit_all(const struct emit *emit, struct sender *sender, struct frame
 	return status;
 }
 
+/* The bytes that a text of @len takes in a record. */
+static size_t item_size(size_t len)
+{
+	const struct aioevt_value item = value_borrow(AIOEVT_TEXT, "", len);
+	unsigned char head[ITEM_HEAD_MAX];
+
+	return item_write_head(&item, head) + len;
+}
+
 /* The longest item that makes a record of no more than the bus takes. */
 static int set_max(const struct sender *sender, const struct frame *frame, struct lines *in)
 {
-	size_t max = sender->info.max_payload, others = frame->n_before + frame->n_after;
-	unsigned char head[ITEM_HEAD_MAX];
-	struct aioevt_value item;
+	size_t max = sender->info.max_payload, others = frame->n_before + frame->n_after, room;
 
-	if (others < max) {
-		item = value_borrow(AIOEVT_TEXT, "", max - others);
-		others += item_write_head(&item, head);
-	}
-	if (others > max) {
+	if (others >= max) {
 		complain("the data beside standard input takes %zu bytes, over the %zu bytes that "
-			 "the bus takes (max_payload)", others, max);
+			 "the bus takes (max_payload)", others + 1, max);
 		return STATUS_TROUBLE;
 	}
-	in->max = max - others;
+	room = max - others;
+	/* The head of a text that is a few bytes longer may be larger. */
+	in->max = room < ITEM_HEAD_MAX ? 0 : room - ITEM_HEAD_MAX;
+	while (item_size(in->max + 1) <= room)
+		in->max++;
 	return STATUS_DONE;
 }
 

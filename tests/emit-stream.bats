@@ -123,6 +123,30 @@ one_line() {
 	one_line "aioevt: standard input, item 2: over the 16777216 bytes that the bus takes *"
 }
 
+@test "emit --lines takes the longest line that makes a record" {
+	local max n
+
+	# A text of 256 bytes has a head of one byte more than one of 255.
+	for max in 258 259 260 261 262; do
+		run_aioevt -b "m$max" create --max-payload "$max" --slot 64
+		n=$max
+		until run_emit "m$max" "$n" --stdin 2>/dev/null; do
+			n=$((n - 1))
+			[ "$n" -gt 200 ]
+		done
+		run_emit "m$max" "$n" --lines
+		run_emit "m$max" $((n + 1)) --lines --on-long cut
+		run_aioevt -b "m$max" get e
+		expect "$max: cut to" "${#output}" "$n"
+		rm "$AIOEVT_DIR/aioevt.$(id -u).m$max"
+	done
+}
+
+# run_emit BUS N OPTION...: with a line of N bytes
+run_emit() {
+	printf "%0$2d" 7 | tr 0 x | timeout 20 "$AIOEVT" -b "$1" emit e "${@:3}" 3>&-
+}
+
 @test "emit --lines --on-long: a line that the bus does not take is skipped or cut, and told" {
 	local how said
 
