@@ -24,14 +24,15 @@ static void add(struct buses *buses, uid_t uid, const char *name, const char *fi
 	snprintf(added->file, sizeof(added->file), "%s", file);
 }
 
-/* Add it if it is "aioevt.UID.NAME". */
+/* Add @file if it is "aioevt.UID.NAME", with the UID as aioevt_shm_path() writes it. */
 static void consider(struct buses *buses, const char *file)
 {
 	const char *digits = file + strlen(PREFIX);
 	unsigned long uid;
 	char *end;
 
-	if (strncmp(file, PREFIX, strlen(PREFIX)) || *digits < '0' || *digits > '9')
+	if (strncmp(file, PREFIX, strlen(PREFIX)) || *digits < '0' || *digits > '9' ||
+	    (digits[0] == '0' && digits[1] != '.'))
 		return;
 	errno = 0;
 	uid = strtoul(digits, &end, 10);

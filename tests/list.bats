@@ -97,6 +97,7 @@ waited 0
 	: >"$AIOEVT_DIR/aioevt.$uid.theirs"
 	chmod 644 "$AIOEVT_DIR/aioevt.$uid.theirs"
 	: >"$AIOEVT_DIR/aioevt.x.y"
+	: >"$AIOEVT_DIR/aioevt.0$(id -u).zz"
 	: >"$AIOEVT_DIR/aioevt.1."$'\e[31m'
 	before=$(stat -c '%n %Y %Z' "$AIOEVT_DIR"/*)
 	run_aioevt list --buses
