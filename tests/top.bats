@@ -172,7 +172,7 @@ job.b 0.0 1 0 0 - -
 @test "top ends when the reader of its output goes, in the midst of an interval" {
 	run_aioevt emit e
 	mkfifo "$BATS_TEST_TMPDIR/pipe"
-	"$AIOEVT" top --interval 1h >"$BATS_TEST_TMPDIR/pipe" 2>"$ERR.bg" </dev/null 3>&- &
+	timeout 30 "$AIOEVT" top --interval 1h >"$BATS_TEST_TMPDIR/pipe" 2>"$ERR.bg" </dev/null 3>&- &
 	BACKGROUND=$!
 	exec 7<"$BATS_TEST_TMPDIR/pipe"
 	exec 7<&-
