@@ -28,7 +28,7 @@ static const struct argp_option options[] = {
 	{ "follow", KEY_FOLLOW, NULL, 0, "Print each record, until interrupted", 1 },
 	{ "observe", KEY_OBSERVE, NULL, 0, "Do not count for emit --need", 1 },
 	{ "kill", KEY_KILL, "SIGNAL", OPTION_ARG_OPTIONAL,
-	  "At the timeout, end COMMAND with SIGNAL (default: TERM)", 1 },
+	  "At the timeout, end COMMAND with SIGNAL (TERM)", 1 },
 	{ "or-last", KEY_OR_LAST, NULL, 0, "The newest record that is there will do", 1 },
 	{ "ready-fd", KEY_READY_FD, "FD", 0, "Write a newline to FD once listening", 1 },
 	{ "strict", KEY_STRICT, NULL, 0, "Status 3 if records were missed", 1 },

@@ -297,7 +297,7 @@ static void try_loops(void)
 	    aioevt_loop_get_events(P(good.loop)));
 	TRY(aioevt_loop_get_timeout, BAD, aioevt_loop_get_timeout(P(good.loop), P(&out.u)));
 	TRY(aioevt_loop_process, BAD, aioevt_loop_process(P(good.loop)));
-	TRY(aioevt_loop_on_error, BAD, aioevt_loop_on_error(P(good.loop), NULL, NULL));
+	TRY(aioevt_loop_on_error, BAD, aioevt_loop_on_error(P(good.loop), NULL, O(&good)));
 }
 
 static void try_buses(void)
