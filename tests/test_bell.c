@@ -19,7 +19,8 @@
 struct together {
 	_Atomic unsigned n_read;	/* in all */
 	struct aioevt_shm_listener *_Atomic called;	/* one of them */
-	_Atomic bool is_over;
+	_Atomic bool is_over;		/* all was read */
+	_Atomic bool may_free;		/* and nobody wakes the listeners any more */
 };
 
 /* Read each record as it comes; all but the last listen to this event and no other. */
@@ -48,7 +49,7 @@ static void *read_together(void *arg)
 		check_eq(record.missed, 0);
 		atomic_fetch_add(&all->n_read, 1);
 	}
-	while (!all->is_over)
+	while (!all->may_free)
 		sched_yield();
 	aioevt_shm_listener_free(l);
 	aioevt_shm_close(bus);
@@ -162,6 +163,7 @@ static void test_together(struct aioevt_shm_event *ev, bool is_called)
 	all.is_over = true;
 	if (is_called)
 		check(!pthread_join(caller, NULL));
+	all.may_free = true;
 	for (unsigned i = 0; i < N_TOGETHER; i++)
 		check(!pthread_join(threads[i], NULL));
 }
