@@ -10,7 +10,8 @@
 
 #include "common.h"
 
-#define PREFIX	"aioevt."
+#define PREFIX		"aioevt."
+#define UNFINISHED	".aioevt."
 
 static void add(struct buses *buses, uid_t uid, const char *name, const char *file)
 {
@@ -24,14 +25,14 @@ static void add(struct buses *buses, uid_t uid, const char *name, const char *fi
 	snprintf(added->file, sizeof(added->file), "%s", file);
 }
 
-/* Add @file if it is "aioevt.UID.NAME", with the UID as aioevt_shm_path() writes it. */
-static void consider(struct buses *buses, const char *file)
+/* Add @file if it is @prefix, the UID as aioevt_shm_path() writes it, and ".NAME". */
+static void consider(struct buses *buses, const char *prefix, const char *file)
 {
-	const char *digits = file + strlen(PREFIX);
+	const char *digits = file + strlen(prefix);
 	unsigned long uid;
 	char *end;
 
-	if (strncmp(file, PREFIX, strlen(PREFIX)) || *digits < '0' || *digits > '9' ||
+	if (strncmp(file, prefix, strlen(prefix)) || *digits < '0' || *digits > '9' ||
 	    (digits[0] == '0' && digits[1] != '.'))
 		return;
 	errno = 0;
@@ -47,7 +48,7 @@ static int compare(const void *a, const void *b)
 	return x->uid == y->uid ? strcmp(x->name, y->name) : x->uid < y->uid ? -1 : 1;
 }
 
-int buses_find(struct buses *buses)
+static int find(struct buses *buses, const char *prefix)
 {
 	struct dirent *entry;
 	DIR *dir;
@@ -64,11 +65,21 @@ int buses_find(struct buses *buses)
 		return errno == EACCES ? STATUS_PERMISSION : STATUS_TROUBLE;
 	}
 	while ((entry = readdir(dir)))
-		consider(buses, entry->d_name);
+		consider(buses, prefix, entry->d_name);
 	closedir(dir);
 	if (buses->n)
 		qsort(buses->v, buses->n, sizeof(*buses->v), compare);
 	return STATUS_DONE;
+}
+
+int buses_find(struct buses *buses)
+{
+	return find(buses, PREFIX);
+}
+
+int buses_find_unfinished(struct buses *buses)
+{
+	return find(buses, UNFINISHED);
 }
 
 void buses_deinit(struct buses *buses)

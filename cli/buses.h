@@ -24,6 +24,12 @@ struct buses {
 /* Sorted by owner and name. Returns 0 or the exit status, after a message. */
 int buses_find(struct buses *buses);
 
+/*
+ * The same, of the files that creators of buses fill before they have the name of a bus, on file
+ * systems without O_TMPFILE: see shm/bus-file.c.
+ */
+int buses_find_unfinished(struct buses *buses);
+
 void buses_deinit(struct buses *buses);
 
 /* aioevt list --buses. Returns the exit status. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* aioevt gc */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "buses.h"
@@ -98,6 +101,62 @@ static int collect_one(const struct gc *gc, const char *name, bool is_named)
 	return STATUS_DONE;
 }
 
+/* ---- what killed creators left -------------------------------------------------------- */
+
+/* Open and lock a file that a creator of a bus fills. Returns a descriptor; -1: a live one has it. */
+static int lock_unfinished(int dir, const char *file)
+{
+	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	    !flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int collect_file(const struct gc *gc, int dir, const char *file)
+{
+	int status = STATUS_DONE, fd = lock_unfinished(dir, file);
+
+	if (fd < 0)
+		return STATUS_DONE;
+	if (gc->dry_run || !unlinkat(dir, file, 0)) {
+		complain("%s/%s: left by a killed process that created a bus%s", gc->buses.dir,
+			 file, gc->dry_run ? "" : ", removed");
+	} else if (errno != ENOENT) {
+		complain("%s/%s: %s", gc->buses.dir, file, strerror(errno));
+		status = STATUS_TROUBLE;
+	}
+	close(fd);
+	return status;
+}
+
+static int collect_unfinished(struct gc *gc)
+{
+	int status = buses_find_unfinished(&gc->buses), one, dir;
+
+	if (status || !gc->buses.n)
+		return status;
+	dir = open(*gc->buses.dir ? gc->buses.dir : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; dir >= 0 && i < gc->buses.n; i++) {
+		if (gc->buses.v[i].uid != geteuid())
+			continue;
+		one = collect_file(gc, dir, gc->buses.v[i].file);
+		if (one)
+			status = one;
+	}
+	if (dir >= 0)
+		close(dir);
+	buses_deinit(&gc->buses);
+	return status;
+}
+
+/* ---- all of them ---------------------------------------------------------------------- */
+
 static int collect(struct gc *gc)
 {
 	int status = STATUS_DONE, one;
@@ -105,6 +164,9 @@ static int collect(struct gc *gc)
 
 	if (gc->bus.bus)
 		return collect_one(gc, gc->bus.bus, true);
+	status = collect_unfinished(gc);
+	if (status)
+		return status;
 	status = buses_find(&gc->buses);
 	for (i = 0; i < gc->buses.n; i++) {
 		if (gc->buses.v[i].uid != geteuid())

@@ -3,8 +3,13 @@
  * Making and opening the bus file. It is created whole or not at all: filled in while it
  * has no name (O_TMPFILE), then linked to its name, which fails if somebody was faster.
  * A creator killed at any point before the link leaves nothing; after it, a whole bus.
- * (Where the file system has no O_TMPFILE, or there is no /proc to link the file by, a name is
- * used that is unlinked again; a kill in between leaves that name, which no one else uses.)
+ *
+ * Where the file system has no O_TMPFILE, or there is no /proc to link the file by, the file is
+ * filled under the name ".aioevt.UID.XXXXXX", which is no bus's, and locked by flock(2) meanwhile.
+ * A creator killed before the end leaves that name without a lock, and "aioevt gc" removes it; if
+ * the creator was killed after the link, the name is a second one of a whole bus. gc may lock the
+ * file before its creator does: the creator does not wait for the lock, but begins again with
+ * another name.
  */
 #include "bus-file.h"
 
@@ -16,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -297,28 +303,59 @@ static int link_fd(int fd, const char *path)
 	return errno == ENOENT ? -EOPNOTSUPP : -errno;
 }
 
-/* Where O_TMPFILE does not serve: a name that cannot be a bus. */
+/*
+ * Lock the new file @fd. False: "aioevt gc" came first, and removes it. A file system without locks
+ * keeps gc from locking the file too.
+ */
+static bool lock_temporary(int fd)
+{
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return false;
+	return fstat(fd, &st) < 0 || st.st_nlink;
+}
+
+/* Make a locked file whose name in @temp cannot be a bus. Returns its descriptor or an error. */
+static int make_temporary(const struct bus_path *path, char *temp, size_t size)
+{
+	for (unsigned i = 0; i < MAX_LOST_LONG; i++) {
+		int fd;
+
+		snprintf(temp, size, "%s/.aioevt.%u.XXXXXX", path->dir, (unsigned)path->uid);
+		fd = mkostemp(temp, O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		if (lock_temporary(fd))
+			return fd;
+		unlink(temp);
+		close(fd);
+	}
+	return -EBUSY;
+}
+
+/* Where O_TMPFILE does not serve. */
 static int create_named(const struct bus_path *path, const struct aioevt_shm_config *config,
 			uint32_t flags, struct layout *lo, int *ret_fd)
 {
 	char temp[sizeof(path->dir) + 64];
-	int fd, err;
+	int fd = make_temporary(path, temp, sizeof(temp)), err;
 
-	snprintf(temp, sizeof(temp), "%s/.aioevt.XXXXXX", path->dir);
-	fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = fill(fd, config, lo);
 	if (!err)
 		err = set_mode(fd, config, flags);
 	if (!err && link(temp, path->path) < 0)
 		err = -errno;
 	unlink(temp);
-	if (err < 0)
+	if (err < 0) {
 		close(fd);
-	else
-		*ret_fd = fd;
-	return err;
+		return err;
+	}
+	flock(fd, LOCK_UN);
+	*ret_fd = fd;
+	return 0;
 }
 
 static int create_unnamed(const struct bus_path *path, const struct aioevt_shm_config *config,
