@@ -167,6 +167,15 @@ static uint64_t page_size(void)
 	return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/*
+ * Does the file get memory by the page? With huge pages, or on a file system of larger blocks, the
+ * rest of a piece is nobody's, and lies between those of different owners.
+ */
+static bool is_paged(const struct look *look)
+{
+	return (uint64_t)look->st.st_blksize <= page_size();
+}
+
 static void report_unowned(struct look *look, uint64_t start, uint64_t end)
 {
 	report(look, PROBLEM, "lost-memory", start, 0, "%" PRIu64 " bytes at 0x%" PRIx64
@@ -212,7 +221,8 @@ static uint64_t walk_data(struct look *look, const struct extents *extents, uint
 		if ((uint64_t)end > to)
 			end = (off_t)to;
 		bytes += (uint64_t)(end - start);
-		look_at_data(look, extents, &i, (uint64_t)start, (uint64_t)end);
+		if (is_paged(look))
+			look_at_data(look, extents, &i, (uint64_t)start, (uint64_t)end);
 		from = (uint64_t)end;
 	}
 	return bytes;
@@ -241,8 +251,7 @@ static bool is_exact(const struct look *look, const struct stat *now)
 	struct statfs fs;
 
 	return !look->in_flux && now->st_blocks == look->st.st_blocks &&
-	       fstatfs(look->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC &&
-	       (uint64_t)now->st_blksize == page_size();
+	       fstatfs(look->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC && is_paged(look);
 }
 
 void look_at_memory(struct look *look)
