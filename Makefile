@@ -3,6 +3,7 @@
 #   make            build the library and the program into .build/release
 #   make demo       install what is missing, build, show one process wake another
 #   make check      install what is missing, run every test (about 12 minutes)
+#   make quick      what half a minute of a tree that is built can tell
 #   make check-again   make check N=20 times; keeps what failed in .build/again
 #   make fuzz       go on searching for inputs that break it (FUZZ_SECONDS=300, in all)
 #   make proof      kill and stop a process at every instruction of every operation (half an hour)
@@ -89,7 +90,7 @@ cli_libs := $(if $(filter 0,$(STATIC)),-ljansson -lbsd,-Wl$(comma)-Bstatic -ljan
 	-Wl$(comma)-Bdynamic) -lcbor
 
 
-.PHONY: all demo check check-again proof mutants models soak soak-many fuzz fuzz-replay \
+.PHONY: all demo check check-again quick proof mutants models soak soak-many fuzz fuzz-replay \
 	fuzz-targets fuzz-built \
 	bench examples install uninstall clean deps tests-built tests-compiled FORCE
 .DELETE_ON_ERROR:
@@ -212,6 +213,10 @@ demo: deps
 
 check: deps
 	$(Q)MAKE='$(MAKE)' tests/check
+
+quick: deps
+	$(Q)$(MAKE) --no-print-directory tests-built
+	$(Q)tests/quick
 
 check-again: deps
 	$(Q)MAKE='$(MAKE)' tests/check-again $(or $(N),20)
