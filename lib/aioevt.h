@@ -384,7 +384,7 @@ int aioevt_last(struct aioevt *mgr, const char *name, struct aioevt_data **ret_d
 
 /*
  * How many listen to @name in all processes: one for each loop or wait, by name or by a pattern that has
- * met the event; observers do not count. Who is counted hears what is emitted from then on. 0: none.
+ * met the event; observers do not count. A counted listener hears what is emitted from then on. 0: none.
  */
 int aioevt_n_listeners(struct aioevt *mgr, const char *name);
 

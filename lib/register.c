@@ -143,7 +143,7 @@ static int add(struct aioevt_loop *loop, struct aioevt_evt *evt, const struct re
 	if (!err)
 		evt->from_seq = seq;
 	else if (!evt_end(evt, err))
-		evt_leave_untold(evt);	/* who is told that it failed is not called */
+		evt_leave_untold(evt);	/* the caller learns of the failure from the result */
 	topic->n_pins--;
 	topic_free_if_unused(topic);
 	unlock(loop);

@@ -53,8 +53,8 @@ struct aioevt_shm_sub;		/* a listener's reader of one event */
 /*
  * What a bus is made with. Start from AIOEVT_SHM_CONFIG_INIT; a field of 0 means its
  * default, or less on a file system so small that the tables would take more than an eighth of
- * it, or eight rings more than a quarter. Used only by the participant that creates the file: who finds a bus takes it as
- * it is. Out of range is -EINVAL (aioevt_shm_config_check() tells which and why).
+ * it, or eight rings more than a quarter. An existing bus keeps its configuration; this one is
+ * ignored then. Out of range is -EINVAL (aioevt_shm_config_check() tells which and why).
  */
 struct aioevt_shm_config {
 	uint32_t size;		/* sizeof(struct aioevt_shm_config) */

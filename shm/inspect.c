@@ -109,7 +109,7 @@ static void raise_used(struct aioevt_shm_inspection *out, uint64_t time)
 		out->used = time;
 }
 
-/* Stores through a mapping leave no trace in the file's time; who comes or leaves sets it. */
+/* Stores through a mapping leave no trace in the file's time; attaching and leaving set it. */
 static void find_last_use(struct look *look)
 {
 	struct aioevt_shm_inspection *out = look->out;

@@ -141,7 +141,7 @@ int listener_look(struct aioevt_shm_listener *l, struct aioevt_shm_sub **ret_sub
 
 void sub_mark_ready(struct aioevt_shm_sub *sub);
 
-/* Somebody who is not an observer wants the sub too: it counts from now on. */
+/* A registration that does not observe wants the sub too: the sub counts from now on. */
 int sub_stop_observing(struct aioevt_shm_sub *sub);
 
 /* The number to start at. The sub's bit is set already. Returns 0, -EINVAL, -EPROTO. */
