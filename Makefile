@@ -2,7 +2,7 @@
 #
 #   make            build the library and the program into .build/release
 #   make demo       install what is missing, build, show one process wake another
-#   make check      install what is missing, run every test (about 12 minutes)
+#   make check      install what is missing, run every test (about 14 minutes)
 #   make quick      what half a minute of a tree that is built can tell
 #   make check-again   make check N=20 times; keeps what failed in .build/again
 #   make fuzz       go on searching for inputs that break it (FUZZ_SECONDS=300, in all)
